@@ -1,0 +1,374 @@
+"""FitSnapshot: all that is known of a fit, as plain arrays. The contract between R and the core."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from os import PathLike
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SnapshotError
+
+Array = NDArray[Any]
+FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
+
+
+def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
+    """Replace the named array fields by owned read-only copies of the given shape."""
+    for name, shape in shapes.items():
+        value = getattr(obj, name)
+        if value is None:
+            continue
+        array = np.array(value, order="C")
+        where = f"{type(obj).__name__}.{name}"
+        if array.dtype.kind not in "fib":
+            raise SnapshotError(f"{where} must be numeric, not {array.dtype}")
+        wrong_length = any(n is not None and n != m for n, m in zip(shape, array.shape))
+        if array.ndim != len(shape) or wrong_length:
+            raise SnapshotError(f"{where} has shape {array.shape}, expected {shape}")
+        array.flags.writeable = False
+        object.__setattr__(obj, name, array)
+
+
+@dataclass(frozen=True)
+class PdBlock:
+    """One positive-definite matrix: its nlme class and the random effects it covers.
+
+    ``formula`` is the right-hand side as R deparses it (``"Machine - 1"``).
+    """
+
+    pd_class: str
+    names: tuple[str, ...]
+    formula: str = ""
+
+
+@dataclass(frozen=True)
+class RandomLevel:
+    """The random effects of one grouping level.
+
+    Attributes
+    ----------
+    group : str
+        Name of the grouping factor, made unique when one factor serves twice (``Dog.1``).
+    blocks : tuple of PdBlock
+        One block, or the several of a pdBlocked, in nlme's order.
+    names : tuple of str, length q
+        The random effects, in the order of the columns of ``Z``.
+    Z : (n, q) array
+        The design, rows in snapshot order.
+    codes : (n,) int array
+        Group of each row, 0 … m−1, non-decreasing.
+    labels : tuple of str, length m
+        nlme's label of each group (``"1/L"`` for a nested one).
+    D : (q, q) array
+        Covariance matrix of the random effects, absolute (not relative to σ²).
+    b : (m, q) array
+        Predicted random effects (BLUPs), as ``nlme::ranef``.
+    """
+
+    group: str
+    blocks: tuple[PdBlock, ...]
+    names: tuple[str, ...]
+    Z: Array
+    codes: Array
+    labels: tuple[str, ...]
+    D: Array
+    b: Array
+
+    def __post_init__(self) -> None:
+        q, m = len(self.names), len(self.labels)
+        _own(self, Z=(None, q), codes=(len(self.Z),), D=(q, q), b=(m, q))
+
+
+@dataclass(frozen=True)
+class CorStruct:
+    """The within-group correlation structure, after nlme's ``Initialize``.
+
+    Attributes
+    ----------
+    cor_class : str
+        nlme's class after Initialize: a gap-free ``corARMA(p=1)`` is ``corAR1``, and so on.
+    names : tuple of str
+        nlme's names of the natural coefficients (``Phi``, ``range``, ``cor(1,2)`` …).
+    values : (k,) array
+        Natural coefficients.
+    fixed : bool
+        Held fixed by the user: not parameters.
+    codes : (n,) int array
+        Correlation group of each row, non-decreasing.
+    covariate : (n, d) array
+        Position, time or coordinates of each row; ``corSymm``: index into the
+        correlation matrix, from 0.
+    p, q : int
+        Orders of a ``corARMA``.
+    size : int
+        Largest correlation matrix of a ``corSymm`` (rows), or largest group of a ``corCompSymm``.
+    lower : float
+        Lower limit of ρ in ``corCompSymm`` (−1/(size−1)).
+    min_distance : float
+        Smallest within-group distance: the offset of the range in ``corLin`` and ``corSpher``.
+    nugget : bool
+    metric : str
+        ``euclidean``, ``maximum`` or ``manhattan``.
+    """
+
+    cor_class: str
+    names: tuple[str, ...]
+    values: Array
+    fixed: bool
+    codes: Array
+    covariate: Array
+    p: int = 0
+    q: int = 0
+    size: int = 0
+    lower: float = 0.0
+    min_distance: float = 0.0
+    nugget: bool = False
+    metric: str = "euclidean"
+
+    def __post_init__(self) -> None:
+        _own(self, values=(len(self.names),), codes=(None,), covariate=(len(self.codes), None))
+
+
+@dataclass(frozen=True)
+class VarFunc:
+    """One variance function: sd(ε_i) = σ · s_i.
+
+    Attributes
+    ----------
+    var_class : str
+        nlme's class.
+    tag : str
+        Name of the component inside a varComb (``A``, ``B`` … or the user's); empty outside.
+    names : tuple of str, length k
+        nlme's names of all natural coefficients, fixed ones and varIdent's reference included.
+    values : (k,) array
+        Natural coefficients in the order of ``names``; ``varConstPower`` and
+        ``varConstProp``: every ``const`` first, then every ``power`` (``prop``).
+    free : (k,) bool array
+        False where the coefficient is fixed, or is varIdent's reference.
+    covariate : (n,) array or None
+        Variance covariate of each row; a ``fitted(.)`` covariate at nlme's last iterate.
+    codes : (n,) int array or None
+        Stratum of each row, index into ``strata``.
+    strata : tuple of str
+    """
+
+    var_class: str
+    tag: str
+    names: tuple[str, ...]
+    values: Array
+    free: Array
+    covariate: Array | None
+    codes: Array | None
+    strata: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        k = len(self.names)
+        _own(self, values=(k,), free=(k,), covariate=(None,), codes=(None,))
+
+
+@dataclass(frozen=True)
+class ApVar:
+    """nlme's ``apVar``: approximate covariance of the unconstrained parameters.
+
+    Attributes
+    ----------
+    names : tuple of str, length r
+        nlme's names of Pars; not unique in general, so decode by position.
+    pars : (r,) array
+        ``attr(apVar, "Pars")``: levels inner to outer, corStruct, varStruct, log σ.
+    cov : (r, r) array
+    natural : bool
+        Whether unstructured matrices are in the natural parameterisation (log sd, T⁻¹ cor).
+    """
+
+    names: tuple[str, ...]
+    pars: Array
+    cov: Array
+    natural: bool
+
+    def __post_init__(self) -> None:
+        r = len(self.names)
+        _own(self, pars=(r,), cov=(r, r))
+
+
+@dataclass(frozen=True)
+class ApVarUnavailable:
+    """Why there is no ``apVar``: nlme's own words, or that there is nothing to estimate."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class FitSnapshot:
+    """Everything after the fit works from this object alone.
+
+    Rows are in nlme's order: sorted by the groups, outermost first. ``rows`` maps them to the
+    frame that the user gave. Every array is owned and read-only.
+
+    Attributes
+    ----------
+    kind : {"lme", "gls"}
+    method : {"REML", "ML"}
+    y : (n,) array
+        Response.
+    X : (n, p) array
+        Fixed-effects design.
+    coef_names : tuple of str, length p
+    beta, std_error, df : (p,) arrays
+        Fixed effects, their standard errors and denominator degrees of freedom, as in R's
+        ``summary``.
+    vcov : (p, p) array
+        ``vcov(fit)`` of R (for ML without summary's σ adjustment).
+    levels : tuple of RandomLevel
+        Outermost first; empty for gls.
+    cor : CorStruct or None
+    var : tuple of VarFunc
+        Components of the variance function; one unless a varComb; empty without weights.
+    sigma : float
+        Within-group standard deviation multiplying s_i.
+    fixed_sigma : bool
+        σ was given in ``control`` and is no parameter.
+    apvar : ApVar or ApVarUnavailable
+    log_lik : float
+        ``logLik(fit)`` of R.
+    fitted : (n, 1 + number of levels) array
+        Fitted values: population first, then outermost to innermost.
+    rows : (n,) int array
+        Position of each row in the user's frame.
+    n_dropped : int
+        Rows of the user's frame left out for missing values.
+    converged : bool
+    warnings : tuple of str
+        R's warnings during the fit.
+    spec : mapping
+        The model as plain data (``ModelSpec.to_dict()``).
+    provenance : mapping of str to str
+        Versions of R, nlme, rpy2, BLAS …, and the platform.
+    """
+
+    kind: str
+    method: str
+    y: Array
+    X: Array
+    coef_names: tuple[str, ...]
+    beta: Array
+    std_error: Array
+    df: Array
+    vcov: Array
+    levels: tuple[RandomLevel, ...]
+    cor: CorStruct | None
+    var: tuple[VarFunc, ...]
+    sigma: float
+    fixed_sigma: bool
+    apvar: ApVar | ApVarUnavailable
+    log_lik: float
+    fitted: Array
+    rows: Array
+    n_dropped: int = 0
+    converged: bool = True
+    warnings: tuple[str, ...] = ()
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n, p = len(self.y), len(self.coef_names)
+        one_per_coef = {name: (p,) for name in ("beta", "std_error", "df")}
+        _own(self, y=(n,), X=(n, p), vcov=(p, p), rows=(n,), **one_per_coef)
+        _own(self, fitted=(n, 1 + len(self.levels)))
+        parts: list[Any] = [*self.levels, *self.var, *([self.cor] if self.cor else [])]
+        for part in parts:
+            for name in ("codes", "covariate", "Z"):
+                rows = getattr(part, name, None)
+                if rows is not None and len(rows) != n:
+                    raise SnapshotError(
+                        f"{type(part).__name__}.{name} has {len(rows)} rows, expected {n}"
+                    )
+
+    @property
+    def n(self) -> int:
+        """Number of rows in the fit."""
+        return len(self.y)
+
+    def save(self, path: str | PathLike[str] | BinaryIO) -> None:
+        """Write the snapshot to ``path`` (a zip of arrays and JSON; no pickle)."""
+        arrays: dict[str, Array] = {}
+        meta = {"format": FORMAT, "snapshot": _encode(self, arrays)}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("snapshot.json", json.dumps(meta, ensure_ascii=False))
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str] | BinaryIO) -> FitSnapshot:
+        """Read a snapshot that :meth:`save` wrote.
+
+        Raises
+        ------
+        SnapshotError
+            The file is not a snapshot of this format, or its parts do not fit together.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                meta = json.loads(archive.read("snapshot.json"))
+                if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+                    raise SnapshotError(f"{path}: not a snapshot of format {FORMAT}")
+                snapshot = _decode(meta["snapshot"], archive)
+        except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, (FileNotFoundError, SnapshotError)):
+                raise
+            raise SnapshotError(f"{path}: not a readable snapshot ({error})") from error
+        if not isinstance(snapshot, cls):
+            raise SnapshotError(f"{path}: holds a {type(snapshot).__name__}, not a FitSnapshot")
+        return snapshot
+
+
+_TYPES = {
+    cls.__name__: cls
+    for cls in (PdBlock, RandomLevel, CorStruct, VarFunc, ApVar, ApVarUnavailable, FitSnapshot)
+}
+
+
+def _encode(value: Any, arrays: dict[str, Array]) -> Any:
+    """Plain JSON for ``value``; its arrays go into ``arrays`` under numbered names."""
+    if is_dataclass(value):
+        content = {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value)}
+        return {"type": type(value).__name__, "fields": content}
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: _encode(item, arrays) for key, item in value.items()}}
+    if isinstance(value, (tuple, list)):
+        return [_encode(item, arrays) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _decode(value: Any, archive: zipfile.ZipFile) -> Any:
+    """Inverse of :func:`_encode`, over a closed list of types."""
+    if isinstance(value, list):
+        return tuple(_decode(item, archive) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        with archive.open(f"{value['array']}.npy") as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+    if "mapping" in value:
+        return {key: _decode(item, archive) for key, item in value["mapping"].items()}
+    if value.get("type") not in _TYPES:
+        raise SnapshotError(f"unknown part {value.get('type')!r}")
+    content = {key: _decode(item, archive) for key, item in value["fields"].items()}
+    return _TYPES[value["type"]](**content)

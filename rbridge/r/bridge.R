@@ -1,0 +1,394 @@
+# The R side of rbridge. Python calls these functions by name through `call_safely`; arguments and
+# answers are plain vectors and named lists. Fitted models stay here, under a number.
+
+models <- new.env(parent = emptyenv())
+counter <- 0L
+
+# One place on the search path for the data of every fit, so that nlme's methods find them again.
+shelf <- attach(NULL, name = "rbridge")
+assign("ns", splines::ns, envir = shelf)
+assign("bs", splines::bs, envir = shelf)
+
+# What a user's session may have changed and a fit depends on.
+settings <- list(
+  contrasts = c(unordered = "contr.treatment", ordered = "contr.poly"),
+  na.action = "na.omit", OutDec = ".", warn = 0L, scipen = 0L, digits = 7L,
+  expressions = 5000L, device = function(...) grDevices::pdf(NULL)
+)
+
+# ---- the wrapper round every call ----------------------------------------------------------
+
+call_safely <- function(name, args) {
+  warned <- said <- output <- character()
+  failure <- NULL
+  directory <- getwd()
+  seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  old <- options(settings)
+  sink_to <- textConnection("output", "w", local = TRUE)
+  sink(sink_to)
+  depth <- sink.number()
+  on.exit({
+    while (sink.number() >= depth) sink()
+    close(sink_to)
+    options(old)
+    if (!is.null(directory)) setwd(directory)
+    if (!is.null(seed)) assign(".Random.seed", seed, globalenv())
+  })
+  value <- tryCatch(
+    withCallingHandlers(
+      do.call(get(name, mode = "function"), args, quote = TRUE),
+      warning = function(w) {
+        warned <<- c(warned, clean(conditionMessage(w)))
+        invokeRestart("muffleWarning")
+      },
+      message = function(m) {
+        said <<- c(said, clean(conditionMessage(m)))
+        invokeRestart("muffleMessage")
+      },
+      error = function(e) failure <<- describe(e, sys.calls())
+    ),
+    error = function(e) NULL,
+    interrupt = function(i) failure <<- list(message = "interrupted", interrupted = TRUE)
+  )
+  list(value = value, error = failure, warnings = warned, messages = said)
+}
+
+# Names only, never arguments: a call can hold the user's data.
+describe <- function(e, calls) {
+  list(
+    message = clean(conditionMessage(e)), call = head_of(conditionCall(e)),
+    class = class(e), traceback = vapply(calls, head_of, ""), interrupted = FALSE
+  )
+}
+
+head_of <- function(call) {
+  head <- if (is.call(call)) call[[1L]] else call
+  if (is.symbol(head) || is.call(head) && identical(head[[1L]], quote(`::`))) {
+    paste(deparse(head), collapse = "")
+  } else ""
+}
+
+clean <- function(text) enc2utf8(iconv(text, "", "UTF-8", sub = "byte"))
+
+# ---- data and language from plain lists ----------------------------------------------------
+
+build_frame <- function(columns) {
+  frame <- lapply(columns, build_column)
+  n <- if (length(frame)) length(frame[[1L]]) else 0L
+  structure(frame, names = names(columns), row.names = .set_row_names(n), class = "data.frame")
+}
+
+build_column <- function(column) {
+  x <- column$values
+  switch(column$kind,
+    double = x, integer = x, logical = as.logical(x),
+    factor = structure(x + 1L, levels = column$levels,
+                       class = c(if (column$ordered) "ordered", "factor")),
+    date = structure(x, class = "Date"),
+    datetime = structure(x, class = c("POSIXct", "POSIXt"),
+                         tzone = if (nzchar(column$zone)) column$zone else "UTC"),
+    difftime = structure(x, class = "difftime", units = "secs")
+  )
+}
+
+build_node <- function(node) {
+  if (!is.null(node$name)) return(as.name(node$name))
+  if (is.null(node$call)) return(node$value)
+  args <- lapply(node$args, build_node)
+  if (any(nzchar(node$keys))) names(args) <- node$keys
+  as.call(c(list(as.name(node$call)), args))
+}
+
+build_formula <- function(formula) {
+  right <- build_node(formula$rhs)
+  if (length(formula$groups)) {
+    joint <- if (formula$crossed) "*" else "/"
+    groups <- Reduce(function(a, b) call(joint, a, b), lapply(formula$groups, as.name))
+    right <- call("|", right, groups)
+  }
+  both <- if (is.null(formula$lhs)) call("~", right) else call("~", build_node(formula$lhs), right)
+  stats::as.formula(both, globalenv())
+}
+
+build_structure <- function(s) {
+  constructor <- getExportedValue("nlme", s$class)
+  if (s$class == "pdBlocked") return(constructor(lapply(s$blocks, build_structure)))
+  if (s$class == "varComb") {
+    parts <- lapply(s$parts, build_structure)
+    return(do.call(constructor, stats::setNames(parts, if (length(s$names)) s$names)))
+  }
+  args <- lapply(s$args, function(a) if (is.list(a) && is.null(a$rhs)) unlist(a) else a)
+  args$form <- build_formula(s$args$form)
+  if (s$class == "varFixed") names(args) <- "value"
+  if (s$class %in% c("varConstPower", "varConstProp") && !is.null(s$args$fixed)) {
+    args$fixed <- lapply(s$args$fixed, unlist)
+  }
+  do.call(constructor, args)
+}
+
+set_contrasts <- function(frame, contrasts) {
+  for (name in names(contrasts)) {
+    chosen <- contrasts[[name]]
+    if (is.list(chosen)) {
+      chosen <- structure(chosen$matrix, dimnames = list(
+        levels(frame[[name]]), if (length(chosen$labels)) chosen$labels
+      ))
+    }
+    stats::contrasts(frame[[name]], if (is.matrix(chosen)) ncol(chosen)) <- chosen
+  }
+  frame
+}
+
+# ---- fitting -------------------------------------------------------------------------------
+
+fit <- function(model) {
+  counter <<- counter + 1L
+  name <- paste0(".rb_", counter)
+  frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  assign(name, frame, envir = shelf)
+  args <- list(build_formula(model$fixed), data = as.name(name))
+  names(args)[1L] <- if (model$kind == "lme") "fixed" else "model"
+  if (model$kind == "lme") {
+    args$random <- lapply(model$random, function(level) build_structure(level$structure))
+    names(args$random) <- vapply(model$random, `[[`, "", "group")
+  }
+  if (!is.null(model$correlation)) args$correlation <- build_structure(model$correlation)
+  if (!is.null(model$weights)) args$weights <- build_structure(model$weights)
+  args$method <- model$method
+  args$na.action <- quote(stats::na.fail)
+  if (length(model$control)) args$control <- model$control
+  fitter <- if (model$kind == "lme") quote(nlme::lme) else quote(nlme::gls)
+  fitted <- tryCatch(
+    eval(as.call(c(list(fitter), args)), globalenv()),
+    error = function(e) { rm(list = name, envir = shelf); stop(e) }
+  )
+  if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
+  assign(as.character(counter), list(fit = fitted, frame = frame), envir = models)
+  list(id = counter, snapshot = snapshot(fitted, frame))
+}
+
+# A design that nlme would call singular: the columns that the others determine.
+aliased <- function(model) {
+  frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  X <- stats::model.matrix(build_formula(model$fixed), frame)
+  decomposed <- qr(X)
+  colnames(X)[decomposed$pivot[seq_len(ncol(X)) > decomposed$rank]]
+}
+
+release <- function(id) {
+  rm(list = as.character(id), envir = models)
+  rm(list = paste0(".rb_", id), envir = shelf)
+}
+
+# ---- everything that Python will need to know of a fit, in one answer -------------------------
+
+snapshot <- function(fitted, frame) {
+  is_lme <- inherits(fitted, "lme")
+  coefficients <- if (is_lme) nlme::fixef(fitted) else stats::coef(fitted)
+  X <- stats::model.matrix(stats::formula(fitted), frame)[, names(coefficients), drop = FALSE]
+  table <- summary(fitted)$tTable
+  df <- if (is_lme) table[, "DF"] else rep(fitted$dims$N - fitted$dims$p, nrow(table))
+  c(
+    list(
+      y = as.numeric(stats::model.response(stats::model.frame(stats::formula(fitted), frame))),
+      X = unname(X), coef_names = names(coefficients), beta = unname(coefficients),
+      std_error = unname(table[, "Std.Error"]), df = as.numeric(df),
+      vcov = unname(stats::vcov(fitted)), sigma = fitted$sigma,
+      fixed_sigma = isTRUE(attr(fitted$modelStruct, "fixedSigma")),
+      log_lik = as.numeric(stats::logLik(fitted)),
+      fitted = unname(as.matrix(fitted$fitted)),
+      cor = describe_cor(fitted$modelStruct$corStruct, frame),
+      var = describe_var(fitted$modelStruct$varStruct),
+      apvar = describe_apvar(fitted$apVar)
+    ),
+    if (is_lme) list(levels = describe_levels(fitted, frame))
+  )
+}
+
+describe_apvar <- function(apvar) {
+  if (is.null(apvar)) return(list(reason = "there is no free structure parameter"))
+  if (is.character(apvar)) return(list(reason = apvar))
+  list(
+    names = as.character(colnames(apvar)), pars = unname(attr(apvar, "Pars")),
+    cov = matrix(as.numeric(apvar), nrow(apvar)), natural = isTRUE(attr(apvar, "natural"))
+  )
+}
+
+# Levels outermost first; reStruct itself goes from the innermost out.
+describe_levels <- function(fitted, frame) {
+  structures <- fitted$modelStruct$reStruct
+  Z <- stats::model.matrix(structures, frame)
+  sizes <- vapply(structures, function(s) length(nlme::Names(s)), 1L)
+  ends <- cumsum(sizes)
+  lapply(rev(seq_along(structures)), function(i) {
+    group <- names(fitted$groups)[length(structures) + 1L - i]
+    label <- as.character(fitted$groups[[group]])
+    b <- fitted$coefficients$random[[length(structures) + 1L - i]]
+    labels <- unique(label)
+    list(
+      group = group, names = nlme::Names(structures[[i]]),
+      blocks = describe_blocks(structures[[i]]),
+      Z = unname(Z[, seq(ends[i] - sizes[i] + 1L, ends[i]), drop = FALSE]),
+      codes = match(label, labels) - 1L, labels = labels,
+      D = unname(fitted$sigma^2 * as.matrix(structures[[i]])),
+      b = unname(b[labels, , drop = FALSE])
+    )
+  })
+}
+
+describe_blocks <- function(structure) {
+  blocks <- if (inherits(structure, "pdBlocked")) unclass_list(structure) else list(structure)
+  lapply(blocks, function(b) list(
+    pd_class = class(b)[1L], names = nlme::Names(b),
+    formula = paste(deparse(stats::formula(b)[[2L]], width.cutoff = 500L), collapse = "")
+  ))
+}
+
+unclass_list <- function(x) lapply(seq_along(x), function(i) x[[i]])
+
+describe_cor <- function(cs, frame) {
+  if (is.null(cs)) return(NULL)
+  values <- stats::coef(cs, unconstrained = FALSE)
+  groups <- attr(cs, "groups")
+  group <- if (is.null(groups)) rep("", nrow(frame)) else as.character(groups)
+  covariate <- cor_covariate(cs, group, frame)
+  order <- attr(cs, "p")
+  list(
+    cor_class = class(cs)[1L], names = names_or(values, "rho"), values = as.numeric(values),
+    fixed = isTRUE(attr(cs, "fixed")), codes = match(group, unique(group)) - 1L,
+    covariate = covariate, p = as.integer(c(order, 0L)[1L]),
+    q = as.integer(c(attr(cs, "q"), 0L)[1L]),
+    size = if (inherits(cs, c("corSymm", "corNatural"))) max(covariate) + 1 else max(table(group)),
+    lower = as.numeric(c(attr(cs, "inf"), 0)[1L]),
+    min_distance = as.numeric(c(attr(cs, "minD"), 0)[1L]),
+    nugget = isTRUE(attr(cs, "nugget")),
+    metric = c(attr(cs, "metric"), "euclidean")[1L]
+  )
+}
+
+names_or <- function(x, default) if (is.null(names(x))) rep(default, length(x)) else names(x)
+
+# One row of coordinates per row of data.
+cor_covariate <- function(cs, group, frame) {
+  if (inherits(cs, "corSpatial")) {
+    formula <- nlme::getCovariateFormula(stats::formula(cs))
+    if (length(all.vars(formula))) {
+      coordinates <- lapply(stats::model.frame(formula, frame), as.numeric)
+      return(unname(do.call(cbind, coordinates)))
+    }
+    return(matrix(stats::ave(seq_along(group), group, FUN = seq_along)))
+  }
+  position <- nlme::getCovariate(cs)
+  if (is.list(position)) position <- unsplit(position[unique(group)], factor(group, unique(group)))
+  if (is.null(position)) position <- stats::ave(seq_along(group), group, FUN = seq_along)
+  if (inherits(cs, c("corSymm", "corNatural"))) position <- match(position, sort(unique(position))) - 1
+  matrix(as.numeric(position))
+}
+
+describe_var <- function(vf) {
+  if (is.null(vf)) return(list())
+  if (inherits(vf, "varComb")) {
+    parts <- unclass_list(vf)
+    return(Map(describe_varfunc, parts, names(vf)))
+  }
+  list(describe_varfunc(vf, ""))
+}
+
+describe_varfunc <- function(vf, tag) {
+  values <- stats::coef(vf, unconstrained = FALSE, allCoef = TRUE)
+  if (is.matrix(values)) {  # const and power (prop) by stratum: every const first
+    names <- paste(rep(rownames(values), each = ncol(values)), colnames(values), sep = ".")
+    values <- stats::setNames(as.numeric(t(values)), names)
+  }
+  strata <- attr(vf, "groupNames")
+  covariate <- if (!inherits(vf, "varIdent")) nlme::getCovariate(vf)
+  list(
+    var_class = class(vf)[1L], tag = tag,
+    names = as.character(names(values)), values = as.numeric(values),
+    free = names(values) %in% names(stats::coef(vf, unconstrained = FALSE)),
+    covariate = if (!is.null(covariate)) as.numeric(covariate),
+    codes = if (!is.null(strata)) match(as.character(attr(vf, "groups")), strata) - 1L,
+    strata = as.character(strata), weights = as.numeric(nlme::varWeights(vf))
+  )
+}
+
+versions <- function() {
+  available <- function(p) if (nzchar(system.file(package = p))) as.character(utils::packageVersion(p)) else ""
+  list(
+    R = paste(R.version$major, R.version$minor, sep = "."), nlme = available("nlme"),
+    lmeInfo = available("lmeInfo"), platform = R.version$platform,
+    BLAS = c(utils::sessionInfo()$BLAS, "")[1L], libraries = .libPaths(), home = R.home()
+  )
+}
+
+# ---- the design of new data -----------------------------------------------------------------
+
+# nlme evaluates the bases of random effects (poly, ns, scale …) afresh on new data, which moves
+# them; here every term keeps the basis, the levels and the contrasts of the fit.
+new_design <- function(id, columns) {
+  model <- models[[as.character(id)]]
+  new <- build_frame(columns)
+  structures <- model$fit$modelStruct$reStruct
+  list(
+    X = unname(design_like(stats::formula(model$fit), model$frame, new, names_of_fixed(model$fit))),
+    Z = lapply(rev(seq_along(structures)), function(i) {
+      formulas <- stats::formula(structures[[i]])
+      if (!is.list(formulas)) formulas <- list(formulas)
+      parts <- lapply(formulas, design_like, model$frame, new)
+      unname(do.call(cbind, parts)[, nlme::Names(structures[[i]]), drop = FALSE])
+    })
+  )
+}
+
+names_of_fixed <- function(fitted) {
+  names(if (inherits(fitted, "lme")) nlme::fixef(fitted) else stats::coef(fitted))
+}
+
+design_like <- function(formula, frame, new, columns = NULL) {
+  terms <- stats::delete.response(stats::terms(stats::model.frame(formula, frame)))
+  fitted <- stats::model.matrix(terms, frame)
+  levels <- stats::.getXlevels(terms, stats::model.frame(terms, frame))
+  # A basis outside its knots warns; the caller sees that.
+  new_frame <- stats::model.frame(terms, new, xlev = levels, na.action = stats::na.pass)
+  X <- stats::model.matrix(terms, new_frame, contrasts.arg = attr(fitted, "contrasts"))
+  if (is.null(columns)) X else X[, columns, drop = FALSE]
+}
+
+# ---- lmeInfo, the reference -----------------------------------------------------------------
+
+reference <- function(id, what, type) {
+  model <- neutral(models[[as.character(id)]]$fit)
+  if (what == "extract_varcomp") {
+    values <- lmeInfo::extract_varcomp(model, vector = TRUE)
+    return(list(names = names(values), values = as.numeric(values)))
+  }
+  info <- lmeInfo::Fisher_info(model, type = type)
+  list(names = as.character(rownames(info)), matrix = unname(info))
+}
+
+# lmeInfo reads random effects and groups out of texts by regular expressions. In a copy of the fit
+# they get names it reads rightly; the design matrix is handed over as columns of the data.
+neutral <- function(fitted) {
+  if (!inherits(fitted, "lme")) return(fitted)
+  structures <- fitted$modelStruct$reStruct
+  Z <- stats::model.matrix(structures, fitted$data)
+  sizes <- vapply(structures, function(s) length(nlme::Names(s)), 1L)
+  ends <- cumsum(sizes)
+  n_levels <- length(structures)
+  for (i in seq_along(structures)) {
+    level <- n_levels + 1L - i
+    effects <- sprintf("z%02dx%03dx", level, seq_len(sizes[i]))
+    fitted$data[effects] <- lapply(
+      seq(ends[i] - sizes[i] + 1L, ends[i]), function(column) as.numeric(Z[, column])
+    )
+    sum <- Reduce(function(a, b) call("+", a, b), lapply(effects, as.name))
+    form <- stats::as.formula(call("~", call("-", sum, 1)), globalenv())
+    attr(structures[[i]], "formula") <- form
+    attr(structures[[i]], "Dimnames") <- list(effects, effects)
+  }
+  groups <- sprintf("g%02dx", seq_len(n_levels))
+  names(structures) <- rev(groups)
+  names(fitted$groups) <- groups
+  fitted$modelStruct$reStruct <- structures
+  fitted
+}

@@ -1,0 +1,588 @@
+"""pdDiag, corAR1, varIdent …: the user's words for nlme's constructors, as frozen values.
+
+Every class that nlme ships has a value of the same name here, with nlme's own argument names.
+The text an R user would paste (``"corAR1(form = ~ time | subject)"``) is read into the same
+values by :func:`parse_structure`; it is never evaluated.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Union
+
+from .errors import SpecError, StructureError
+from .formula import Call, Constant, Formula, Name, Node, parse, parse_formula
+
+Number = Union[int, float]
+Values = Union[Number, Sequence[Number], None]
+ByStratum = Union[Number, Mapping[str, Number], None]
+
+FITTED = frozenset({"fitted", "resid"})  # covariates that nlme computes from the fit itself
+
+
+class Structure:
+    """Base of all structures: a value with nlme's class name and nlme's argument names."""
+
+    kind: ClassVar[str]
+
+    @property
+    def r_class(self) -> str:
+        """Name of the constructor in nlme."""
+        return type(self).__name__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, readable from TOML or JSON; arguments left at None are absent."""
+        content = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore
+        return {"class": self.r_class, **{k: v for k, v in content.items() if v is not None}}
+
+    def formula(self) -> Formula | None:
+        """The checked formula of ``form``, if the structure has one."""
+        form = getattr(self, "form", None)
+        if form is None:
+            return None
+        try:
+            return parse_formula(form, FITTED if self.kind == "varFunc" else frozenset())
+        except SpecError as error:
+            raise StructureError(f"{self.r_class}: {error}") from None
+
+    def _freeze(self, *names: str) -> None:
+        """Check and freeze the named numeric arguments."""
+        for name in names:
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, _numbers(value))
+            except (TypeError, ValueError):
+                what = f"{self.r_class}({name}={value!r})"
+                raise StructureError(f"{what}: give a number or numbers") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Structure):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _numbers(value: Any) -> Any:
+    """Floats, tuples of floats or a dict of floats; numpy's arrays and scalars too."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if value is None or isinstance(value, str):
+        if value is not None:
+            raise TypeError
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): float(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(float(item) for item in value)
+    return float(value)
+
+
+# --- covariance of the random effects: pdMat ------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PdMat(Structure):
+    """A covariance structure of random effects.
+
+    Parameters
+    ----------
+    form : str
+        The random effects as a one-sided formula, ``"~ time"``.
+    value : sequence of float, optional
+        Starting values in nlme's parameterisation of the class, relative to σ.
+    """
+
+    form: str
+    value: Values = None
+    kind: ClassVar[str] = "pdMat"
+
+    def __post_init__(self) -> None:
+        formula = self.formula()
+        if formula is None or formula.lhs is not None or formula.groups:
+            raise StructureError(f"{self.r_class}({self.form!r}): give one-sided '~ terms'")
+        self._freeze("value")
+
+
+class pdLogChol(PdMat):
+    """Unstructured, log-Cholesky parameterisation (nlme's default)."""
+
+
+class pdSymm(PdMat):
+    """Unstructured, matrix-logarithm parameterisation."""
+
+
+class pdNatural(PdMat):
+    """Unstructured, natural parameterisation: log sd and transformed correlations."""
+
+
+class pdDiag(PdMat):
+    """Independent random effects, each with its own variance."""
+
+
+class pdIdent(PdMat):
+    """Independent random effects with one common variance."""
+
+
+class pdCompSymm(PdMat):
+    """One variance and one correlation for all random effects."""
+
+
+@dataclass(frozen=True)
+class pdBlocked(Structure):
+    """Blocks of random effects, independent of each other.
+
+    Parameters
+    ----------
+    blocks : sequence of str or pdMat
+        ``["~ 1", rb.pdIdent("~ Machine - 1")]``; a bare formula means ``pdSymm``, as in nlme.
+    """
+
+    blocks: Sequence[Union[str, Structure]]
+    kind: ClassVar[str] = "pdMat"
+
+    def __post_init__(self) -> None:
+        blocks = tuple(pdSymm(b) if isinstance(b, str) else b for b in self.blocks)
+        if len(blocks) < 2 or not all(isinstance(b, PdMat) for b in blocks):
+            raise StructureError("pdBlocked: give two or more formulas or pdMat structures")
+        object.__setattr__(self, "blocks", blocks)
+
+
+# --- correlation within groups: corStruct ---------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CorStruct(Structure):
+    """A within-group correlation structure.
+
+    Parameters
+    ----------
+    value : float or sequence of float, optional
+        Starting value, or the value to hold with ``fixed=True``; nlme's default if absent.
+    form : str
+        ``"~ time | subject"``: the covariate, and the groups within which rows correlate.
+    fixed : bool
+        Hold the parameters at ``value``.
+    """
+
+    value: Values = None
+    form: str = "~ 1"
+    fixed: bool = False
+    kind: ClassVar[str] = "corStruct"
+
+    def __post_init__(self) -> None:
+        formula = self.formula()
+        if formula is None or formula.lhs is not None or formula.crossed:
+            raise StructureError(f"{self.r_class}(form={self.form!r}): give '~ time | group'")
+        self._freeze("value")
+        if self.fixed and self.value is None:
+            raise StructureError(f"{self.r_class}(fixed=True) needs the value to hold")
+
+
+class corAR1(CorStruct):
+    """First-order autoregressive; the covariate is an integer time."""
+
+
+class corCAR1(CorStruct):
+    """Continuous-time first-order autoregressive."""
+
+
+class corCompSymm(CorStruct):
+    """One correlation between all rows of a group."""
+
+
+class corSymm(CorStruct):
+    """A correlation of its own for every pair of positions."""
+
+
+class corNatural(CorStruct):
+    """As corSymm, in the natural parameterisation."""
+
+
+@dataclass(frozen=True)
+class corARMA(CorStruct):
+    """Autoregressive moving average of orders ``p`` and ``q``."""
+
+    p: int = 0
+    q: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "p", int(self.p))
+        object.__setattr__(self, "q", int(self.q))
+        if min(self.p, self.q) < 0 or self.p + self.q == 0:
+            raise StructureError(f"corARMA(p={self.p}, q={self.q}): give orders, not both zero")
+
+
+@dataclass(frozen=True)
+class CorSpatial(CorStruct):
+    """A spatial correlation: ``form`` names the coordinates.
+
+    Parameters
+    ----------
+    nugget : bool
+        A discontinuity at distance zero.
+    metric : {"euclidean", "maximum", "manhattan"}
+    """
+
+    nugget: bool = False
+    metric: str = "euclidean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.metric not in ("euclidean", "maximum", "manhattan"):
+            message = "must be 'euclidean', 'maximum' or 'manhattan'"
+            raise StructureError(f"{self.r_class}: metric {message}, not {self.metric!r}")
+
+
+class corExp(CorSpatial):
+    """exp(−d/range)."""
+
+
+class corGaus(CorSpatial):
+    """exp(−(d/range)²)."""
+
+
+class corLin(CorSpatial):
+    """1 − d/range, zero beyond the range."""
+
+
+class corRatio(CorSpatial):
+    """1/(1 + (d/range)²)."""
+
+
+class corSpher(CorSpatial):
+    """1 − 1.5 d/range + 0.5 (d/range)³, zero beyond the range."""
+
+
+# --- variance within groups: varFunc --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class VarFunc(Structure):
+    """Base of the variance functions, sd(ε) = σ·s."""
+
+    kind: ClassVar[str] = "varFunc"
+
+    def __post_init__(self) -> None:
+        formula = self.formula()
+        if formula is not None and formula.lhs is not None:
+            raise StructureError(f"{self.r_class}(form={self.form!r}): give a one-sided formula")  # type: ignore[attr-defined]
+        self._freeze(*(f.name for f in fields(self) if f.name != "form"))
+
+
+@dataclass(frozen=True)
+class varFixed(VarFunc):
+    """Variance proportional to a covariate: s² = \\|v\\|.
+
+    Parameters
+    ----------
+    form : str
+        ``"~ v"``.
+    """
+
+    form: str
+
+
+@dataclass(frozen=True)
+class varIdent(VarFunc):
+    """A standard deviation for each stratum, relative to a reference stratum.
+
+    Parameters
+    ----------
+    form : str
+        ``"~ 1 | stratum"`` (``"~ 1 | a*b"`` for combinations).
+    value, fixed : dict of stratum to float, or float, optional
+        Ratios to start from, and ratios to hold.
+    """
+
+    form: str
+    value: ByStratum = None
+    fixed: ByStratum = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not parse_formula(self.form).groups:
+            raise StructureError(f"varIdent({self.form!r}): name the strata, '~ 1 | stratum'")
+
+
+@dataclass(frozen=True)
+class varPower(VarFunc):
+    """s = \\|v\\|^power, in every stratum if ``form`` names strata.
+
+    Parameters
+    ----------
+    form : str
+        ``"~ v"``, ``"~ v | stratum"`` or ``"~ fitted(.)"`` (the default).
+    value, fixed : float or dict of stratum to float, optional
+        Power to start from, and power to hold.
+    """
+
+    form: str = "~ fitted(.)"
+    value: ByStratum = None
+    fixed: ByStratum = None
+
+
+class varExp(varPower):
+    """s = exp(expon · v)."""
+
+
+@dataclass(frozen=True)
+class varConstPower(VarFunc):
+    """s = const + \\|v\\|^power.
+
+    Parameters
+    ----------
+    form : str
+        As in :class:`varPower`.
+    const, power : float or dict of stratum to float, optional
+        Values to start from.
+    fixed_const, fixed_power : float or dict of stratum to float, optional
+        Values to hold (nlme's ``fixed = list(const=, power=)``).
+    """
+
+    form: str = "~ fitted(.)"
+    const: ByStratum = None
+    power: ByStratum = None
+    fixed_const: ByStratum = None
+    fixed_power: ByStratum = None
+
+
+@dataclass(frozen=True)
+class varConstProp(VarFunc):
+    """s = √(const² + prop²·v²).
+
+    Parameters
+    ----------
+    form : str
+        As in :class:`varPower`.
+    const, prop : float or dict of stratum to float, optional
+        Values to start from.
+    fixed_const, fixed_prop : float or dict of stratum to float, optional
+        Values to hold (nlme's ``fixed = list(const=, prop=)``).
+    """
+
+    form: str = "~ fitted(.)"
+    const: ByStratum = None
+    prop: ByStratum = None
+    fixed_const: ByStratum = None
+    fixed_prop: ByStratum = None
+
+
+@dataclass(frozen=True, init=False)
+class varComb(Structure):
+    """A product of variance functions: ``rb.varComb(rb.varIdent("~ 1 | sex"), rb.varPower())``.
+
+    Components may be named, ``rb.varComb(sex=rb.varIdent("~ 1 | sex"))``; nlme calls the others
+    A, B, C …
+    """
+
+    parts: tuple[VarFunc, ...]
+    names: tuple[str, ...] = field(default=())
+    kind: ClassVar[str] = "varFunc"
+
+    def __init__(self, *parts: VarFunc, **named: VarFunc) -> None:
+        every = (*parts, *named.values())
+        if len(every) < 2 or not all(isinstance(part, VarFunc) for part in every):
+            raise StructureError("varComb: give two or more variance functions")
+        if parts and named:
+            raise StructureError("varComb: name every component or none")
+        object.__setattr__(self, "parts", every)
+        object.__setattr__(self, "names", tuple(named))
+
+
+# --- from text and from plain data ----------------------------------------------------------
+
+_PUBLIC: tuple[type[Structure], ...] = (
+    *(pdLogChol, pdSymm, pdNatural, pdDiag, pdIdent, pdCompSymm, pdBlocked),
+    *(corAR1, corCAR1, corCompSymm, corSymm, corNatural, corARMA),
+    *(corExp, corGaus, corLin, corRatio, corSpher),
+    *(varFixed, varIdent, varPower, varExp, varConstPower, varConstProp, varComb),
+)
+STRUCTURES: dict[str, type[Structure]] = {cls.__name__: cls for cls in _PUBLIC}
+
+
+def structure_class(name: str, kind: str) -> type[Structure]:
+    """The structure of that name and kind, or a StructureError that lists what there is."""
+    found = STRUCTURES.get(name)
+    if found is not None and found.kind == kind:
+        return found
+    names = [n for n, cls in STRUCTURES.items() if cls.kind == kind]
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise StructureError(f"there is no {kind} {name!r}{hint} (known: {', '.join(names)})")
+
+
+def parse_structure(text: str, kind: str) -> Structure:
+    """Read the constructor call an R user would paste.
+
+    Parameters
+    ----------
+    text : str
+        ``"corAR1(form = ~ time | subject)"``.
+    kind : {"pdMat", "corStruct", "varFunc"}
+
+    Raises
+    ------
+    StructureError, FormulaError
+        Unknown constructor or argument, or text that cannot be read.
+    """
+    return structure_from_node(parse(text), text, kind)
+
+
+# nlme's positional order, where it differs from the order of the Python arguments.
+_R_ORDER = {
+    "pdMat": ("value", "form"),
+    "corARMA": ("value", "form", "p", "q", "fixed"),
+    "spatial": ("value", "form", "nugget", "metric", "fixed"),
+    "corStruct": ("value", "form", "fixed"),
+    "varFixed": ("value",),
+    "varFunc": ("value", "form", "fixed"),
+    "varConstPower": ("const", "power", "form", "fixed"),
+    "varConstProp": ("const", "prop", "form", "fixed"),
+}
+
+
+def _r_order(cls: type[Structure]) -> tuple[str, ...]:
+    name = "spatial" if issubclass(cls, CorSpatial) else cls.__name__
+    return _R_ORDER.get(name) or _R_ORDER[cls.kind]
+
+
+def _is_formula(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == "~"
+
+
+def structure_from_node(node: Node, text: str, kind: str) -> Structure:
+    """The structure that an expression writes; for a pdMat a bare formula means pdLogChol."""
+    if _is_formula(node) and kind == "pdMat":
+        return pdLogChol(formula_text(node))
+    if isinstance(node, Call) and not _is_formula(node):
+        return _from_call(node, text, kind)
+    raise StructureError(f"{text!r} is not a {kind}: write a constructor, as in R")
+
+
+def _from_call(node: Call, text: str, kind: str) -> Structure:
+    cls = structure_class(node.function, kind)
+    if cls is varComb:
+        parts = [structure_from_node(arg, text, "varFunc") for arg in node.args]
+        return _combine(parts, node.keys)
+    if cls is pdBlocked:
+        return pdBlocked(_blocks(node, text))
+    order = _r_order(cls)
+    given: dict[str, Any] = {}
+    free = [name for name in order if name not in node.keys]
+    for key, arg in zip(node.keys, node.args):
+        if not key and not free:
+            raise StructureError(f"{node.function}: too many arguments in {text!r}")
+        given[key or free.pop(0)] = _value(arg, text)
+    return build(cls, _as_python(cls, given))
+
+
+def _combine(parts: Sequence[Any], keys: Sequence[str]) -> varComb:
+    named = {key: part for key, part in zip(keys, parts) if key}
+    return varComb(*(part for key, part in zip(keys, parts) if not key), **named)
+
+
+def _blocks(node: Call, text: str) -> list[str | Structure]:
+    """The blocks of ``pdBlocked(list(~ 1, pdIdent(~ x - 1)))``."""
+    listed = node.args[0] if len(node.args) == 1 else None
+    if not (isinstance(listed, Call) and listed.function == "list"):
+        raise StructureError(f"pdBlocked takes list(...): {text!r}")
+    return [
+        formula_text(arg) if _is_formula(arg) else structure_from_node(arg, text, "pdMat")
+        for arg in listed.args
+    ]
+
+
+def _as_python(cls: type[Structure], given: dict[str, Any]) -> dict[str, Any]:
+    """nlme's arguments as those of the Python value."""
+    if cls.kind == "pdMat" or cls is varFixed:
+        value = given.get("value")
+        if isinstance(value, str):  # pdDiag(~ time), varFixed(~ age): the formula comes as value
+            given = {**{k: v for k, v in given.items() if k != "value"}, "form": value}
+    if cls in (varConstPower, varConstProp) and isinstance(given.get("fixed"), Mapping):
+        fixed = given.pop("fixed")
+        given |= {f"fixed_{key}": item for key, item in fixed.items()}
+    return given
+
+
+def _value(node: Node, text: str) -> Any:
+    """A literal argument: number, string, logical, formula text, c(...) or list(...)."""
+    if isinstance(node, Constant):
+        return node.value
+    if isinstance(node, Call):
+        if node.function == "~":
+            return formula_text(node)
+        if node.function == "-" and len(node.args) == 1:
+            return -_value(node.args[0], text)
+        if node.function in ("c", "list"):
+            items = [_value(arg, text) for arg in node.args]
+            return dict(zip(node.keys, items)) if any(node.keys) else tuple(items)
+    raise StructureError(f"only literal values may stand in a structure: {text!r}")
+
+
+def formula_text(node: Node) -> str:
+    """The expression as R text (for messages and for values that carry a formula)."""
+    if isinstance(node, Name):
+        return node.name if node.name.replace(".", "_").isidentifier() else f"`{node.name}`"
+    if isinstance(node, Constant):
+        return _constant_text(node.value)
+    args = [formula_text(arg) for arg in node.args]
+    if node.function == "(":
+        return f"({args[0]})"
+    if not node.function[0].isalpha() and len(args) == 2:
+        return f"{args[0]} {node.function} {args[1]}"
+    if node.function in ("~", "-", "+", "!"):
+        return f"{node.function}{' ' if node.function == '~' else ''}{args[0]}"
+    keyed = [f"{key} = {arg}" if key else arg for key, arg in zip(node.keys, args)]
+    return f"{node.function}({', '.join(keyed)})"
+
+
+def _constant_text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "TRUE", False: "FALSE", None: "NULL"}[value]
+    return f'"{value}"' if isinstance(value, str) else f"{value:.15g}"
+
+
+def build(cls: type[Structure], arguments: Mapping[str, Any]) -> Structure:
+    """The structure with these arguments; unknown ones are refused by name."""
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    for name in arguments:
+        if name not in known:
+            raise StructureError(f"{cls.__name__} has no argument {name!r} (it has {known})")
+    try:
+        return cls(**arguments)
+    except TypeError as error:
+        raise StructureError(f"{cls.__name__}: {error}") from None
+
+
+def as_structure(value: object, kind: str, argument: str) -> Structure:
+    """A structure from a value of this module, from R text, or from plain data.
+
+    Raises
+    ------
+    StructureError
+        Anything else, or a structure of another kind; the message names the argument.
+    """
+    if isinstance(value, Structure) and value.kind == kind:
+        return value
+    if isinstance(value, str):
+        return parse_structure(value, kind)
+    if isinstance(value, Mapping) and "class" in value:
+        return _from_dict(value, kind)
+    raise StructureError(f"{argument} must be a {kind} or the R text of one, not {value!r}")
+
+
+def _from_dict(value: Mapping[str, Any], kind: str) -> Structure:
+    cls = structure_class(str(value["class"]), kind)
+    rest = {key: item for key, item in value.items() if key != "class"}
+    if cls is varComb:
+        parts = [as_structure(part, "varFunc", "varComb") for part in rest.get("parts", ())]
+        return _combine(parts, rest.get("names") or [""] * len(parts))
+    if cls is pdBlocked:
+        blocks = rest.get("blocks", ())
+        rest["blocks"] = [b if isinstance(b, str) else as_structure(b, kind, "pdBlocked") for b in blocks]
+    return build(cls, rest)
