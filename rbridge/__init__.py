@@ -1,0 +1,65 @@
+"""Linear mixed models by R's nlme from pandas, with variance components whose uncertainty holds.
+
+Importing this package starts no R; the first fit does.
+"""
+
+from __future__ import annotations
+
+from . import datasets
+from .api import delta_method, gls, lme, load
+from .core.snapshot import ApVarUnavailable, FitSnapshot
+from .crosscheck import Crosscheck
+from .errors import RBridgeError
+from .results import ApVar, LmeResults, VarcompVcov, ranef_params
+from .spec import ModelSpec
+from .structures import (
+    corAR1,
+    corARMA,
+    corCAR1,
+    corCompSymm,
+    corExp,
+    corGaus,
+    corLin,
+    corNatural,
+    corRatio,
+    corSpher,
+    corSymm,
+    pdBlocked,
+    pdCompSymm,
+    pdDiag,
+    pdIdent,
+    pdLogChol,
+    pdNatural,
+    pdSymm,
+    varComb,
+    varConstPower,
+    varConstProp,
+    varExp,
+    varFixed,
+    varIdent,
+    varPower,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ApVar",
+    "ApVarUnavailable",
+    "Crosscheck",
+    "FitSnapshot",
+    "LmeResults",
+    "ModelSpec",
+    "RBridgeError",
+    "VarcompVcov",
+    "datasets",
+    "delta_method",
+    "doctor",
+    "gls",
+    "lme",
+    "load",
+    "ranef_params",
+    *("corAR1", "corARMA", "corCAR1", "corCompSymm", "corExp", "corGaus", "corLin", "corNatural"),
+    *("corRatio", "corSpher", "corSymm", "pdBlocked", "pdCompSymm", "pdDiag", "pdIdent"),
+    *("pdLogChol", "pdNatural", "pdSymm", "varComb", "varConstPower", "varConstProp", "varExp"),
+    *("varFixed", "varIdent", "varPower"),
+]

@@ -1,0 +1,73 @@
+"""The numbers that the likelihood, its gradient and the three informations are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Method = Literal["REML", "ML"]
+Path = Literal["absorption", "dense"]
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Traces and quadratic forms of V and its derivatives at one θ (r parameters, labelled).
+
+    W stands for P under REML and for V⁻¹ under ML; Py = V⁻¹(y − Xβ̂) in both.
+
+    Attributes
+    ----------
+    names : tuple of str, length r
+    method : {"REML", "ML"}
+    path : {"absorption", "dense"}
+    reason : str
+        Why the dense path was taken; empty otherwise.
+    n, p : int
+        Rows, and columns of X.
+    log_det, log_det_x : float
+        log det V and log det X'V⁻¹X.
+    quad : float
+        y'Py.
+    trace1, quad1 : (r,) arrays
+        tr W V̇_r and y'P V̇_r Py.
+    trace2, quad2 : (r, r) arrays
+        tr W V̇_r W V̇_s and y'P V̇_r P V̇_s Py.
+    quad2_fixed : (r, r) array
+        y'P V̇_r V⁻¹ V̇_s Py: β held fixed.
+    trace3, quad3 : (r, r) arrays
+        tr W V̈_rs and y'P V̈_rs Py.
+    """
+
+    names: tuple[str, ...]
+    method: Method
+    path: Path
+    reason: str
+    n: int
+    p: int
+    log_det: float
+    log_det_x: float
+    quad: float
+    trace1: Array
+    quad1: Array
+    trace2: Array
+    quad2: Array
+    quad2_fixed: Array
+    trace3: Array
+    quad3: Array
+
+    @property
+    def log_likelihood(self) -> float:
+        """ℓ(θ): −½ (n log 2π + log det V + y'Py), under REML with n − p and + log det X'V⁻¹X."""
+        restricted = self.method == "REML"
+        free = self.n - self.p if restricted else self.n
+        log_det = self.log_det + (self.log_det_x if restricted else 0.0)
+        return -0.5 * (free * float(np.log(2 * np.pi)) + log_det + self.quad)
+
+    @property
+    def score(self) -> Array:
+        """(r,) gradient of ℓ: −½ tr W V̇_r + ½ y'P V̇_r Py."""
+        return np.asarray((self.quad1 - self.trace1) / 2)

@@ -1,0 +1,139 @@
+"""Expected, average and observed information about the variance components, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InformationError
+from .contractions import contract
+from .forms import Forms, Method, Path
+from .snapshot import FitSnapshot
+
+Array = NDArray[Any]
+Kind = Literal["expected", "average", "observed"]
+_SINGULAR = 1e-12  # smallest admissible ratio of eigenvalues, parameters in units of their own
+
+
+@dataclass(frozen=True)
+class Information:
+    """Information about θ.
+
+    Attributes
+    ----------
+    names : tuple of str, length r
+    matrix : (r, r) array
+        Rows and columns as ``names``.
+    kind : {"expected", "average", "observed"}
+    method : {"REML", "ML"}
+    path : {"absorption", "dense"}
+        How it was computed.
+    reason : str
+        Why the dense path was taken; empty otherwise.
+    """
+
+    names: tuple[str, ...]
+    matrix: Array
+    kind: Kind
+    method: Method
+    path: Path
+    reason: str = ""
+
+    @property
+    def condition(self) -> float:
+        """Condition number, every parameter in units of its own information; inf if singular."""
+        values = _spectrum(self.matrix)[1]
+        return float(values[-1] / values[0]) if values[0] > 0 else np.inf
+
+    def inverse(self) -> Array:
+        """Covariance matrix of the estimates of θ, (r, r).
+
+        Raises
+        ------
+        InformationError
+            The matrix is not positive definite; the message names the parameters of the
+            direction without information.
+        """
+        return inverse_information(self.matrix, self.names)
+
+
+def information(
+    snapshot: FitSnapshot,
+    kind: Kind = "expected",
+    theta: ArrayLike | None = None,
+    method: Method | None = None,
+) -> Information:
+    """Information about the variance components θ.
+
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+    kind : {"expected", "average", "observed"}
+    theta : (r,) array, optional
+        Where to evaluate, in the order of :func:`rbridge.core.parameters.theta`; by default at
+        the estimates.
+    method : {"REML", "ML"}, optional
+        By default that of the fit.
+
+    See Also
+    --------
+    information_from : further kinds from one pass over the data.
+
+    Notes
+    -----
+    With W = P (REML) or V⁻¹ (ML) and ∂²V = 0 where V is linear in θ:
+
+    * expected: ½ tr W V̇_r W V̇_s
+    * average: ½ y'P V̇_r W V̇_s Py
+    * observed: −½ tr W V̇_r W V̇_s + y'P V̇_r P V̇_s Py + ½ tr W V̈_rs − ½ y'P V̈_rs Py, minus the
+      Hessian of the log-likelihood; under ML that with β profiled out.
+
+    References
+    ----------
+    Gilmour, Thompson and Cullis (1995), Biometrics 51, 1440–1450.
+    """
+    return information_from(contract(snapshot, theta, method), kind)
+
+
+def information_from(forms: Forms, kind: Kind) -> Information:
+    """One kind of information from the result of :func:`~rbridge.core.contractions.contract`."""
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(get_args(Kind))}")
+    if kind == "expected":
+        matrix = forms.trace2 / 2
+    elif kind == "average":
+        matrix = (forms.quad2 if forms.method == "REML" else forms.quad2_fixed) / 2
+    else:
+        matrix = forms.quad2 - forms.trace2 / 2 + (forms.trace3 - forms.quad3) / 2
+    return Information(forms.names, matrix, kind, forms.method, forms.path, forms.reason)
+
+
+def inverse_information(matrix: Array, names: Sequence[str]) -> Array:
+    """Inverse of an (r, r) information matrix.
+
+    Raises
+    ------
+    InformationError
+        The matrix is not positive definite; the message names the parameters of the direction
+        without information.
+    """
+    scale, values, vectors = _spectrum(matrix)
+    if len(values) and values[0] <= _SINGULAR * values[-1]:
+        weight = np.abs(vectors[:, 0])
+        guilty = ", ".join(names[i] for i in np.flatnonzero(weight > 0.1 * weight.max()))
+        what = "is singular" if values[0] > -_SINGULAR * values[-1] else "has a negative direction"
+        raise InformationError(f"the information {what} in {guilty}: not identified by these data")
+    inverse = (vectors / values) @ vectors.T
+    return np.asarray(inverse / np.outer(scale, scale))
+
+
+def _spectrum(matrix: Array) -> tuple[Array, Array, Array]:
+    """Scale that gives the diagonal ±1, and eigenvalues (ascending) and vectors after scaling."""
+    diagonal = np.abs(np.diagonal(matrix))
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
+    return scale, values, vectors

@@ -1,0 +1,294 @@
+"""Delta against observed against expected against lmeInfo: every gap measured and explained.
+
+    delta(apVar) --A--> observed --B--> expected here --C--> expected by lmeInfo
+
+A is the error of nlme's finite differences, B the distance between two estimators, C a test of
+correctness.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+
+from .core.likelihood import log_likelihood
+from .errors import (
+    ApVarError,
+    InformationError,
+    LmeInfoUnsupported,
+    RPackageError,
+    SpecError,
+)
+from .report import Report
+
+if TYPE_CHECKING:
+    from .results import LmeResults, VarcompVcov
+
+TOLERANCE = 1e-8  # of C: both sides compute the same formula, so only rounding is left
+LOG_LIK_TOLERANCE = 1e-8
+
+OK, NOTE, WARNING, FAILURE = "ok", "note", "warning", "failure"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One compared pair.
+
+    Attributes
+    ----------
+    code : str
+        ``A``, ``B``, ``C`` (expected), ``C average``, ``estimates``, ``log-likelihood``.
+    level : {"ok", "note", "warning", "failure"}
+        Only a ``failure`` makes a cross-check fail.
+    size : float or None
+        Largest relative difference; None where there is nothing to compare.
+    text : str
+        One sentence.
+    """
+
+    code: str
+    level: str
+    size: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Crosscheck:
+    """The result of a cross-check.
+
+    Attributes
+    ----------
+    title : str
+        The model.
+    table : DataFrame
+        One row a parameter: ``estimate``, the standard error by each method that gave one
+        (``delta``, ``observed``, ``average``, ``expected``, ``lmeInfo``), and the gaps ``A``,
+        ``B``, ``C`` as relative differences of standard errors. A method without an answer has
+        no column; ``findings`` says why.
+    findings : tuple of Finding
+    provenance : mapping of str to str
+    """
+
+    title: str
+    table: pd.DataFrame
+    findings: tuple[Finding, ...]
+    provenance: Mapping[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """No finding is a failure."""
+        return not any(finding.level == FAILURE for finding in self.findings)
+
+    @property
+    def checked(self) -> bool:
+        """Whether lmeInfo's answer was there to compare with."""
+        return any(f.code == "C" and f.size is not None for f in self.findings)
+
+    def finding(self, code: str) -> Finding:
+        """The finding of that code.
+
+        Raises
+        ------
+        SpecError
+            There is none.
+        """
+        for finding in self.findings:
+            if finding.code == code:
+                return finding
+        raise SpecError(f"there is no finding {code!r} (have {[f.code for f in self.findings]})")
+
+    def to_json(self) -> str:
+        """Everything, as JSON."""
+        table = {column: self.table[column].to_dict() for column in self.table}
+        content = {
+            "model": self.title,
+            "passed": self.passed,
+            "findings": [vars(finding) for finding in self.findings],
+            "table": table,
+            "provenance": dict(self.provenance),
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def to_markdown(self) -> str:
+        """For a pull-request comment."""
+        return self._report().to_markdown()
+
+    def to_junit(self) -> str:
+        """JUnit XML: one test case a finding."""
+        failures = sum(f.level == FAILURE for f in self.findings)
+        skipped = sum(f.size is None for f in self.findings)
+        counts = {"tests": len(self.findings), "failures": failures, "skipped": skipped, "errors": 0}
+        suite = ElementTree.Element("testsuite", {"name": self.title, **_texts(counts)})
+        for f in self.findings:
+            case = ElementTree.SubElement(suite, "testcase", {"classname": self.title, "name": f.code})
+            if f.level == FAILURE:
+                ElementTree.SubElement(case, "failure", {"message": f.text})
+            elif f.size is None:
+                ElementTree.SubElement(case, "skipped", {"message": f.text})
+            else:
+                ElementTree.SubElement(case, "system-out").text = f.text
+        return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+    def _report(self) -> Report:
+        marks = {OK: "✓", NOTE: "·", WARNING: "!", FAILURE: "✗"}
+        lines = [f"{marks[f.level]} {f.code}: {f.text}" for f in self.findings]
+        verdict = "The numbers agree." if self.passed else "THE NUMBERS DISAGREE."
+        parts = [
+            ("Standard errors by method, and their gaps", self.table),
+            ("Findings", "\n".join([*lines, verdict])),
+        ]
+        return Report(f"Cross-check: {self.title}", parts)
+
+    def __str__(self) -> str:
+        return str(self._report())
+
+    def _repr_html_(self) -> str:
+        return self._report().to_html()
+
+
+def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in mapping.items()}
+
+
+def crosscheck(fit: LmeResults, reference: VarcompVcov | None = None) -> Crosscheck:
+    """Compare every estimate of the components' covariance that can be had.
+
+    Parameters
+    ----------
+    fit : LmeResults
+    reference : VarcompVcov, optional
+        A recorded expected-information covariance by lmeInfo, in place of asking lmeInfo.
+    """
+    findings: list[Finding] = []
+    vcov: dict[str, VarcompVcov] = {}
+    missing: dict[str, str] = {}
+    for method in ("delta", "observed", "average", "expected"):
+        try:
+            vcov[method] = fit.varcomp_vcov(method)
+        except (ApVarError, InformationError) as error:
+            missing[method] = str(error)
+    try:
+        vcov["lmeInfo"] = reference or fit.lmeinfo.varcomp_vcov("expected")
+    except (LmeInfoUnsupported, RPackageError) as error:
+        missing["lmeInfo"] = str(error)
+    findings.append(_log_likelihood(fit))
+    findings.append(_gap_a(vcov, missing))
+    findings.append(_gap_b(vcov, missing))
+    findings.append(_gap_c(vcov, missing))
+    if reference is None and "lmeInfo" in vcov:
+        findings += _rest_of_lmeinfo(fit, vcov)
+    return Crosscheck(_title(fit), _table(fit, vcov), tuple(findings), fit.provenance)
+
+
+def _title(fit: LmeResults) -> str:
+    spec = fit.spec
+    random = ", ".join(f"{pd_mat.form} | {group}" if hasattr(pd_mat, "form") else f"pdBlocked | {group}" for group, pd_mat in spec.random)
+    return "; ".join(filter(None, [spec.fixed, random, spec.method]))
+
+
+def _table(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> pd.DataFrame:
+    table = pd.DataFrame({"estimate": fit.varcomp})
+    for name, result in vcov.items():
+        table[name] = aligned(result.se, table.index)
+    pairs = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expected", "lmeInfo")}
+    for gap, (one, other) in pairs.items():
+        if one in table and other in table:
+            table[gap] = table[one] / table[other] - 1
+    return table
+
+
+def aligned(values: pd.Series, names: pd.Index) -> pd.Series:
+    """The values in the order of the names; a name that only one side has is an error."""
+    only = set(values.index) ^ set(names)
+    if only:
+        raise SpecError(f"only one side has {sorted(only)}")
+    return values.loc[list(names)]
+
+
+def relative_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Largest |a_ij − b_ij| / √(b_ii b_jj) between two covariance matrices, by name."""
+    aligned(pd.Series(0.0, one.index), other.index)
+    a = one.loc[other.index, other.index].to_numpy()
+    b = other.to_numpy()
+    scale = np.sqrt(np.abs(np.diag(b)))
+    return float(np.max(np.abs(a - b) / np.outer(scale, scale)))
+
+
+def _log_likelihood(fit: LmeResults) -> Finding:
+    """Our log-likelihood at nlme's estimates: the two must speak of the same model."""
+    snap = fit.snapshot
+    ours = log_likelihood(snap)
+    size = abs(ours - snap.log_lik) / max(1.0, abs(snap.log_lik))
+    if size <= LOG_LIK_TOLERANCE:
+        text = f"computed here and by nlme, it is the same ({ours:.8g})"
+        return Finding("log-likelihood", OK, size, text)
+    if snap.fixed_sigma:
+        text = f"nlme reports {snap.log_lik:.8g}, but leaves terms out where sigma is fixed; exact: {ours:.8g}"
+        return Finding("log-likelihood", NOTE, size, text)
+    text = f"computed here it is {ours:.10g}, by nlme {snap.log_lik:.10g}: not the same model"
+    return Finding("log-likelihood", FAILURE, size, text)
+
+
+def _gap_a(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
+    if "delta" not in vcov or "observed" not in vcov:
+        which = "delta" if "delta" in missing else "observed"
+        who = "nlme gave no apVar" if which == "delta" else "there is no exact observed covariance"
+        native = "; the exact results below stand in" if which == "delta" and "observed" in vcov else ""
+        return Finding("A", WARNING, None, f"{who}: {missing[which]}{native}")
+    size = relative_difference(vcov["delta"].cov, vcov["observed"].cov)
+    text = (
+        f"nlme's apVar and the exact observed information differ by {size:.2g}: both estimate the "
+        "same matrix, so all of this is the error of the finite differences in nlme"
+    )
+    return Finding("A", NOTE if size < 0.05 else WARNING, size, text)
+
+
+def _gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
+    for name in ("observed", "expected"):
+        if name not in vcov:
+            return Finding("B", WARNING, None, f"no covariance by {name} information: {missing[name]}")
+    size = relative_difference(vcov["observed"].cov, vcov["expected"].cov)
+    if size < TOLERANCE:
+        text = "observed and expected information are equal here, as they are in balanced designs"
+        return Finding("B", OK, size, text)
+    text = (
+        f"observed and expected information give covariances {size:.2g} apart: two legitimate "
+        "estimators, curvature at these data and its average over data; neither is an error"
+    )
+    return Finding("B", NOTE, size, text)
+
+
+def _gap_c(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
+    if "lmeInfo" not in vcov:
+        return Finding("C", NOTE, None, f"no reference: {missing['lmeInfo']}")
+    if "expected" not in vcov:
+        return Finding("C", WARNING, None, f"no expected information here: {missing['expected']}")
+    return _compared("C", "expected information", vcov["expected"], vcov["lmeInfo"])
+
+
+def _compared(code: str, what: str, ours: VarcompVcov, theirs: VarcompVcov) -> Finding:
+    size = relative_difference(ours.cov, theirs.cov)
+    if size <= TOLERANCE:
+        return Finding(code, OK, size, f"{what} here and by lmeInfo agree to {size:.1g}")
+    return Finding(code, FAILURE, size, f"{what} here and by lmeInfo differ by {size:.2g}, more than {TOLERANCE:g}")
+
+
+def _rest_of_lmeinfo(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> list[Finding]:
+    """The average information and the estimates, by lmeInfo too."""
+    theirs = aligned(fit.lmeinfo.extract_varcomp(), fit.varcomp.index)
+    size = float(np.max(np.abs(fit.varcomp - theirs) / np.abs(theirs).clip(lower=1e-300)))
+    level = OK if size <= TOLERANCE else FAILURE
+    estimates = Finding("estimates", level, size, f"components here and by lmeInfo: {size:.1g} apart")
+    if "average" not in vcov:
+        return [estimates]
+    try:
+        average = fit.lmeinfo.varcomp_vcov("average")
+    except LmeInfoUnsupported as error:
+        return [Finding("C average", NOTE, None, f"no reference: {error}"), estimates]
+    return [_compared("C average", "average information", vcov["average"], average), estimates]

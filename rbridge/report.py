@@ -1,0 +1,157 @@
+"""Reports: a title and named parts, as text, HTML or markdown. Results know nothing of widths."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from .results import LmeResults
+
+Part = Union[str, pd.DataFrame]
+
+_STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A printable result.
+
+    Attributes
+    ----------
+    title : str
+    parts : sequence of (heading, text or DataFrame)
+    """
+
+    title: str
+    parts: Sequence[tuple[str, Part]]
+
+    def __str__(self) -> str:
+        blocks = [self.title, "=" * len(self.title)]
+        for heading, part in self.parts:
+            blocks += ["", heading] if heading else [""]
+            blocks.append(part if isinstance(part, str) else table_text(part))
+        return "\n".join(blocks) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def to_html(self) -> str:
+        """HTML without external resources."""
+        blocks = [f"<h4>{html.escape(self.title)}</h4>"]
+        for heading, part in self.parts:
+            blocks += [f"<b>{html.escape(heading)}</b>"] if heading else []
+            blocks.append(_html(part))
+        return f"<div>{''.join(blocks)}</div>"
+
+    _repr_html_ = to_html
+
+    def to_markdown(self) -> str:
+        """Markdown with pipe tables."""
+        blocks = [f"### {self.title}"]
+        for heading, part in self.parts:
+            blocks += [f"**{heading}**"] if heading else []
+            blocks.append(part if isinstance(part, str) else _pipe_table(part))
+        return "\n\n".join(blocks) + "\n"
+
+
+def number(value: object) -> str:
+    """A cell: six significant digits for numbers."""
+    if isinstance(value, (bool, np.bool_, str)) or not isinstance(value, (int, float, np.number)):
+        return str(value)
+    return f"{value:.6g}"
+
+
+def _cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as text, its index as leading columns."""
+    index = frame.index.to_frame(index=False).astype(str)
+    index.columns = ["" if not isinstance(n, str) else n for n in frame.index.names]
+    body = pd.DataFrame([[number(v) for v in row] for row in frame.itertuples(index=False, name=None)])
+    body.columns = [str(c) for c in frame.columns]
+    return pd.concat([index, body], axis=1)
+
+
+def table_text(frame: pd.DataFrame) -> str:
+    """An aligned table; a square one with long names numbers its columns."""
+    if frame.shape[0] == frame.shape[1] and list(frame.index) == list(frame.columns):
+        numbers = [f"[{i + 1}]" for i in range(len(frame))]
+        names = [f"{n} {name}" for n, name in zip(numbers, frame.index)]
+        frame = pd.DataFrame(frame.to_numpy(), index=names, columns=numbers)
+    cells = _cells(frame)
+    n_index = frame.index.nlevels
+    widths = [max(map(len, [name, *cells.iloc[:, i]])) for i, name in enumerate(cells.columns)]
+    rows = [list(cells.columns), *cells.to_numpy().tolist()]
+    lines = []
+    for row in rows:
+        left = [text.ljust(width) for text, width in zip(row[:n_index], widths)]
+        right = [text.rjust(width) for text, width in zip(row[n_index:], widths[n_index:])]
+        lines.append("  ".join(left + right).rstrip())
+    return "\n".join(lines)
+
+
+def _html(part: Part) -> str:
+    if isinstance(part, str):
+        return f"<p>{html.escape(part)}</p>".replace("\n", "<br>")
+    cells = _cells(part)
+    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in cells.columns)
+    rows = (
+        "".join(f'<td style="text-align:right;padding:0 0.6em">{html.escape(v)}</td>' for v in row)
+        for row in cells.to_numpy().tolist()
+    )
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<table style="{_STYLE}"><tr>{head}</tr>{body}</table>'
+
+
+def _pipe_table(frame: pd.DataFrame) -> str:
+    cells = _cells(frame)
+    n_index = frame.index.nlevels
+    rule = ["---" if i < n_index else "---:" for i in range(len(cells.columns))]
+    rows = [list(cells.columns), rule, *cells.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(t.replace("|", "\\|") for t in row) + " |" for row in rows)
+
+
+def fit_summary(fit: LmeResults) -> Report:
+    """The summary of a fit: criteria, variance components, fixed effects, what R said."""
+    snap = fit.snapshot
+    groups = ", ".join(f"{level.group} ({len(level.labels)})" for level in snap.levels)
+    dropped = f", {snap.n_dropped} dropped for missing values" if snap.n_dropped else ""
+    lines = [
+        f"{snap.spec.get('fixed', '')}, {snap.method}",
+        f"rows: {fit.nobs}{dropped}" + (f"; groups: {groups}" if groups else ""),
+        f"AIC {fit.aic:.6g}, BIC {fit.bic:.6g}, log-likelihood {fit.llf:.8g}",
+    ]
+    if not fit.converged:
+        lines.append("NOT CONVERGED: these are not the estimates of the model")
+    fixed = pd.DataFrame(
+        {
+            "estimate": fit.params,
+            "se": fit.bse,
+            "df": fit.df_resid,
+            "t": fit.tvalues,
+            "p": fit.pvalues,
+        }
+    )
+    parts: list[tuple[str, Part]] = [
+        ("", "\n".join(lines)),
+        ("Variance components", varcomp_frame(fit)),
+        ("Fixed effects", fixed),
+    ]
+    if fit.warnings_:
+        parts.append(("R's warnings", "\n".join(fit.warnings_)))
+    title = "Linear mixed model (nlme::lme)" if snap.kind == "lme" else "Generalised least squares (nlme::gls)"
+    return Report(title, parts)
+
+
+def varcomp_frame(fit: LmeResults) -> pd.DataFrame:
+    """Components with their exact standard errors, or without where there are none."""
+    from .errors import InformationError
+
+    try:
+        return fit.varcomp_vcov("observed").to_frame().rename(columns={"se": "se (observed)"})
+    except InformationError:
+        return fit.varcomp.to_frame()
