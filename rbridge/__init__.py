@@ -9,6 +9,7 @@ from . import datasets
 from .api import delta_method, gls, lme, load
 from .core.snapshot import ApVarUnavailable, FitSnapshot
 from .crosscheck import Crosscheck
+from .doctor import doctor
 from .errors import RBridgeError
 from .results import ApVar, LmeResults, VarcompVcov, ranef_params
 from .spec import ModelSpec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from .core.forms import Forms
 from .core.parameters import theta
 from .core.snapshot import ApVar as SnapshotApVar
 from .core.snapshot import ApVarUnavailable, FitSnapshot
-from .errors import DataError, LmeInfoUnsupported, SpecError
+from .errors import DataError, LmeInfoUnsupported, RWarning, SpecError
 from .spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ SOURCES = {
     "average": "average information, computed exactly",
     "observed": "observed information, computed exactly",
 }
+FIXED_SIGMA = (
+    "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
+    "use method='observed'"
+)
 
 
 @dataclass(frozen=True)
@@ -172,9 +177,10 @@ class LmeInfo:
         """``lmeInfo::varcomp_vcov(fit, type)``; raises as :meth:`fisher_info`."""
         info = self.fisher_info(type)
         try:
-            cov = _square(np.linalg.inv(info.to_numpy()), info.index)
-        except np.linalg.LinAlgError:
-            raise LmeInfoUnsupported("lmeInfo's information matrix has no inverse") from None
+            np.linalg.cholesky(info.to_numpy())
+        except np.linalg.LinAlgError:  # where lmeInfo's own chol() fails
+            raise LmeInfoUnsupported("lmeInfo's information matrix is not positive definite") from None
+        cov = _square(np.linalg.inv(info.to_numpy()), info.index)
         version = self._fit.snapshot.provenance["lmeInfo"]
         natural = theta(self._fit.snapshot)
         source = f"{type} information, by lmeInfo {version}"
@@ -209,7 +215,8 @@ class LmeResults:
     def __init__(self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None) -> None:
         self.snapshot = snapshot
         self._fitted = fitted
-        self._index = snapshot.rows if index is None else index
+        labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
+        self._index = labels  # of the user's frame
 
     # --- fixed effects -----------------------------------------------------------------------
 
@@ -334,8 +341,9 @@ class LmeResults:
 
     def _by_row(self, values: Any, name: str) -> pd.Series:
         """Values in snapshot order as a Series in the order of the user's frame."""
-        order = np.argsort(self.snapshot.rows)
-        return pd.Series(np.array(values)[order], index=self._index[order], name=name)
+        rows = self.snapshot.rows
+        order = np.argsort(rows)
+        return pd.Series(np.array(values)[order], index=self._index[rows[order]], name=name)
 
     def _level(self, level: int | None) -> int:
         n = len(self.snapshot.levels)
@@ -456,6 +464,8 @@ class LmeResults:
         natural = theta(self.snapshot)
         if method == "delta":
             cov = delta.apvar_delta(self.snapshot).cov
+            if self.snapshot.fixed_sigma:
+                warnings.warn(FIXED_SIGMA, RWarning, stacklevel=2)
         else:
             cov = information.information_from(self._forms, method).inverse()  # type: ignore[arg-type]
         estimates, names, kinds = natural.values, natural.names, natural.kinds
@@ -517,7 +527,7 @@ class LmeResults:
         """Boundary, identification, gradient and conditioning: findings with advice."""
         from .diagnose import diagnose
 
-        return diagnose(self.snapshot)
+        return diagnose(self)
 
     def summary(self) -> Report:
         """The fit as a report: prints as text, shows as HTML in a notebook."""

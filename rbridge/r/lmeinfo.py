@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot, PdBlock, RandomLevel, VarFunc
 from ..errors import LmeInfoUnsupported, RError, RPackageError, SpecError
+from .locate import INSTALL_LMEINFO
 from .nlme import Fitted, r_versions
 from .session import session
 
@@ -23,8 +24,6 @@ TYPES = ("expected", "average")
 _PD = {"pdLogChol", "pdSymm", "pdDiag"}
 _COR = {"corAR1", "corCAR1", "corCompSymm", "corSymm"}
 _VAR = {"varFixed", "varIdent", "varPower", "varExp", "varConstPower"}
-
-INSTALL = 'run install.packages("lmeInfo") in R, or "make setup" in rbridge\'s own folder'
 
 
 def unsupported(snapshot: FitSnapshot) -> str:
@@ -120,7 +119,7 @@ def require_lmeinfo() -> None:
     found = r_versions()
     if not found["lmeInfo"]:
         where = found["libraries"]
-        raise RPackageError(f"R's package lmeInfo is not installed in {where}: {INSTALL}")
+        raise RPackageError(f"R's package lmeInfo is not installed in {where}: {INSTALL_LMEINFO}")
 
 
 def _names(snapshot: FitSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:

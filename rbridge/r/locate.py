@@ -13,6 +13,13 @@ INSTALL_R = (
     "Install R 4.2 or newer with nlme (Debian, Ubuntu: apt install r-base-core r-cran-nlme; "
     "macOS: brew install r; else from CRAN), or set R_HOME to where it is."
 )
+INSTALL_NLME = (
+    'apt install r-cran-nlme (Debian, Ubuntu), or run install.packages("nlme") in R'
+)
+INSTALL_LMEINFO = (
+    'run install.packages("lmeInfo") in R, or "make setup" in rbridge\'s own folder; '
+    "everything but fit.lmeinfo works without it"
+)
 
 
 def r_home() -> Path:

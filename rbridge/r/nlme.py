@@ -28,6 +28,7 @@ from ..frame import Column
 from ..design import Design, Names, build_design, payload
 from ..errors import ConvergenceWarning, FitError, RError, RPackageError, RWarning
 from ..spec import ModelSpec
+from .locate import INSTALL_NLME
 from .session import Answer, session
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)
@@ -82,10 +83,8 @@ def fit(spec: ModelSpec, data: pd.DataFrame) -> Fitted:
 def _require_nlme() -> None:
     found = r_versions()
     if not found["nlme"]:
-        raise RPackageError(
-            f"R's package nlme is not installed in {found['libraries']}: "
-            "install r-cran-nlme, or run install.packages(\"nlme\") in R"
-        )
+        where = found["libraries"]
+        raise RPackageError(f"R's package nlme is not installed in {where}: {INSTALL_NLME}")
 
 
 def _explained(error: RError, spec: ModelSpec, model: dict[str, Any], names: Names) -> FitError:

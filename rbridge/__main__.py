@@ -1,0 +1,5 @@
+"""``python -m rbridge``."""
+
+from .cli import main
+
+main(prog_name="rbridge")
