@@ -162,16 +162,22 @@ def delta_method(
     if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
         cov = _by_name(cov, series)
     result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
-    labels = list(names) if names is not None else [f"g{i + 1}" for i in range(len(result.estimates))]
+    labels = (
+        list(names) if names is not None else [f"g{i + 1}" for i in range(len(result.estimates))]
+    )
     if len(labels) != len(result.estimates):
         raise SpecError(f"g gives {len(result.estimates)} values, names has {len(labels)}")
     table = pd.DataFrame(result.cov, index=labels, columns=labels)
-    return VarcompVcov(pd.Series(result.estimates, labels, name="estimate"), table, "delta", "the delta method")
+    return VarcompVcov(
+        pd.Series(result.estimates, labels, name="estimate"), table, "delta", "the delta method"
+    )
 
 
 def _by_name(cov: pd.DataFrame, estimates: pd.Series) -> pd.DataFrame:
     for axis in (cov.index, cov.columns):
         only = set(axis) ^ set(estimates.index)
         if only:
-            raise SpecError(f"estimates and cov do not have the same names: {sorted(map(str, only))}")
+            raise SpecError(
+                f"estimates and cov do not have the same names: {sorted(map(str, only))}"
+            )
     return cov.loc[list(estimates.index), list(estimates.index)]

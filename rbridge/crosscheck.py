@@ -38,6 +38,7 @@ GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expect
 SMALL_A = 0.05  # of nlme's finite differences: below, a note; above, a warning
 SAME_B = 1e-5  # observed and expected meet only at the exact optimum, and nlme stops short of it
 
+
 @dataclass(frozen=True)
 class Crosscheck:
     """The result of a cross-check.
@@ -103,10 +104,17 @@ class Crosscheck:
         """JUnit XML: one test case a finding."""
         failures = sum(f.level == FAILURE for f in self.findings)
         skipped = sum(f.size is None for f in self.findings)
-        counts = {"tests": len(self.findings), "failures": failures, "skipped": skipped, "errors": 0}
+        counts = {
+            "tests": len(self.findings),
+            "failures": failures,
+            "skipped": skipped,
+            "errors": 0,
+        }
         suite = ElementTree.Element("testsuite", {"name": self.title, **_texts(counts)})
         for f in self.findings:
-            case = ElementTree.SubElement(suite, "testcase", {"classname": self.title, "name": f.code})
+            case = ElementTree.SubElement(
+                suite, "testcase", {"classname": self.title, "name": f.code}
+            )
             if f.level == FAILURE:
                 ElementTree.SubElement(case, "failure", {"message": f.text})
             elif f.size is None:
@@ -220,13 +228,13 @@ def _log_likelihood(fit: LmeResults) -> Finding:
     return Finding("log-likelihood", FAILURE, size, text)
 
 
-def _gap_a(
-    fit: LmeResults, vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]
-) -> Finding:
+def _gap_a(fit: LmeResults, vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
     if "delta" not in vcov or "observed" not in vcov:
         which = "delta" if "delta" in missing else "observed"
         who = "nlme gave no apVar" if which == "delta" else "there is no exact observed covariance"
-        native = "; the exact results below stand in" if which == "delta" and "observed" in vcov else ""
+        native = (
+            "; the exact results below stand in" if which == "delta" and "observed" in vcov else ""
+        )
         return Finding("A", WARNING, None, f"{who}: {missing[which]}{native}")
     size = relative_difference(vcov["delta"].cov, vcov["observed"].cov)
     text = f"nlme's apVar and the exact observed information differ by {size:.2g}: "
@@ -242,7 +250,9 @@ def _gap_a(
 def _gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
     for name in ("observed", "expected"):
         if name not in vcov:
-            return Finding("B", WARNING, None, f"no covariance by {name} information: {missing[name]}")
+            return Finding(
+                "B", WARNING, None, f"no covariance by {name} information: {missing[name]}"
+            )
     size = relative_difference(vcov["observed"].cov, vcov["expected"].cov)
     if size < SAME_B:
         text = (
@@ -257,11 +267,11 @@ def _gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Findi
     return Finding("B", NOTE, size, text)
 
 
-def _gap_c(
-    vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str], absent: bool
-) -> Finding:
+def _gap_c(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str], absent: bool) -> Finding:
     if "lmeInfo" not in vcov:
-        return Finding("C", WARNING if absent else NOTE, None, f"no reference: {missing['lmeInfo']}")
+        return Finding(
+            "C", WARNING if absent else NOTE, None, f"no reference: {missing['lmeInfo']}"
+        )
     if "expected" not in vcov:
         return Finding("C", WARNING, None, f"no expected information here: {missing['expected']}")
     return _compared("C", "expected information", vcov["expected"], vcov["lmeInfo"])
@@ -271,7 +281,12 @@ def _compared(code: str, what: str, ours: VarcompVcov, theirs: VarcompVcov) -> F
     size = relative_difference(ours.cov, theirs.cov)
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} here and by lmeInfo agree to {size:.1g}")
-    return Finding(code, FAILURE, size, f"{what} here and by lmeInfo differ by {size:.2g}, more than {TOLERANCE:g}")
+    return Finding(
+        code,
+        FAILURE,
+        size,
+        f"{what} here and by lmeInfo differ by {size:.2g}, more than {TOLERANCE:g}",
+    )
 
 
 def _rest_of_lmeinfo(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> list[Finding]:
@@ -279,7 +294,9 @@ def _rest_of_lmeinfo(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> list[F
     theirs = aligned(fit.lmeinfo.extract_varcomp(), fit.varcomp.index)
     size = float(np.max(np.abs(fit.varcomp - theirs) / np.abs(theirs).clip(lower=1e-300)))
     level = OK if size <= TOLERANCE else FAILURE
-    estimates = Finding("estimates", level, size, f"components here and by lmeInfo: {size:.1g} apart")
+    estimates = Finding(
+        "estimates", level, size, f"components here and by lmeInfo: {size:.1g} apart"
+    )
     if "average" not in vcov:
         return [estimates]
     try:

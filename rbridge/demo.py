@@ -13,7 +13,7 @@ from .api import lme
 from .crosscheck import crosscheck
 from .errors import RPackageError
 from .report import Report
-from .results import LmeResults, VarcompVcov, ranef_params
+from .results import ApVar, LmeResults, VarcompVcov, ranef_params
 
 COVARIANCE = "Tau.subject.cov(age,(Intercept))"
 
@@ -21,7 +21,9 @@ COVARIANCE = "Tau.subject.cov(age,(Intercept))"
 def run(show: Callable[[str], object]) -> int:
     """Show the example; 0 where the numbers agree, 1 where they do not."""
     data = datasets.load("orthodont")
-    show("fit = rb.lme('distance ~ age * sex', data, '~ age | subject', contrasts={'sex': 'contr.sum'})\n")
+    show(
+        "fit = rb.lme('distance ~ age * sex', data, '~ age | subject', contrasts={'sex': 'contr.sum'})\n"
+    )
     fit = lme("distance ~ age * sex", data, "~ age | subject", contrasts={"sex": "contr.sum"})
     show(str(fit.summary()))
     show(str(_apvar(fit)))
@@ -38,11 +40,14 @@ def run(show: Callable[[str], object]) -> int:
 
 def _apvar(fit: LmeResults) -> Report:
     apvar = fit.apvar
-    assert not isinstance(apvar, str) and apvar
+    assert isinstance(apvar, ApVar)
     return Report(
         "What nlme gives: apVar, and its Pars",
         [
-            ("Pars: log standard deviations, transformed correlation, log sigma", apvar.pars.to_frame()),
+            (
+                "Pars: log standard deviations, transformed correlation, log sigma",
+                apvar.pars.to_frame(),
+            ),
             ("apVar: their approximate covariance", apvar.cov),
         ],
     )
@@ -69,7 +74,11 @@ def _lmeinfo(fit: LmeResults) -> tuple[VarcompVcov, str]:
 
 
 def _recorded() -> VarcompVcov:
-    text = importlib.resources.files("rbridge.datasets").joinpath("demo_lmeinfo.json").read_text("utf-8")
+    text = (
+        importlib.resources.files("rbridge.datasets")
+        .joinpath("demo_lmeinfo.json")
+        .read_text("utf-8")
+    )
     stored = json.loads(text)
     names = stored["names"]
     cov = pd.DataFrame(stored["cov"], index=names, columns=names)

@@ -197,7 +197,9 @@ def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
         return
     se = np.sqrt(np.abs(np.diag(apvar.cov)))
     runaway = [
-        name for name, par, s in zip(apvar.names, apvar.pars, se) if s > WIDE_PAR or abs(par) > FAR_PAR
+        name
+        for name, par, s in zip(apvar.names, apvar.pars, se)
+        if s > WIDE_PAR or abs(par) > FAR_PAR
     ]
     if runaway:
         text = (

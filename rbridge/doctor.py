@@ -81,12 +81,15 @@ def doctor(*, strict: bool = False, pins: str | None = None) -> Examination:
     pins : str, optional
         Section of ``pins.toml``; by default the variable RBRIDGE_PINS, else ``trixie``.
     """
-    checks = [Check("Python", f"{platform.python_version()} ({sys.executable})"), *_python_packages()]
+    checks = [
+        Check("Python", f"{platform.python_version()} ({sys.executable})"),
+        *_python_packages(),
+    ]
     versions = {check.name: check.found for check in checks}
     r_checks = list(_r())
     versions |= {check.name: check.found for check in r_checks}
     if strict:
-        section = pins or os.environ.get("RBRIDGE_PINS", "trixie")
+        section: str = pins or os.environ.get("RBRIDGE_PINS") or "trixie"
         r_checks += _pinned(versions, section)
     return Examination((*checks, *r_checks))
 
@@ -157,9 +160,13 @@ def _pinned(versions: Mapping[str, str], section: str) -> Iterator[Check]:
     pins = read_pins()
     if section not in pins:
         known = ", ".join(name for name in pins if name != "cran")
-        yield Check("pins", f"no section {section!r}", False, f"set RBRIDGE_PINS to one of: {known}")
+        yield Check(
+            "pins", f"no section {section!r}", False, f"set RBRIDGE_PINS to one of: {known}"
+        )
         return
-    wanted = {PACKAGES[key]: upstream(glob) for key, glob in pins[section].items() if key in PACKAGES}
+    wanted = {
+        PACKAGES[key]: upstream(glob) for key, glob in pins[section].items() if key in PACKAGES
+    }
     wanted["lmeInfo"] = pins["cran"]["lmeInfo"]
     for name, version in wanted.items():
         found = versions.get(name, "") or "not installed"

@@ -177,8 +177,8 @@ class _Parser:
         while not self.take(")"):
             if args:
                 self.expect(",")
-            token, following = self.tokens[self.at], self.tokens[min(self.at + 1, len(self.tokens) - 1)]
-            keyed = token.kind == "name" and following.kind == "op" and following.text == "="
+            token, *rest = self.tokens[self.at : self.at + 2]
+            keyed = token.kind == "name" and bool(rest) and rest[0].text == "="
             keys.append(token.text if keyed else "")
             self.at += 2 * keyed
             args.append(self.expression(0))
@@ -224,7 +224,9 @@ def check_functions(node: Node, text: str, extra: frozenset[str] = frozenset()) 
         if not isinstance(part, Call):
             continue
         if part.function == "offset":
-            raise FormulaError("nlme ignores offset(): subtract it from the response", text, part.pos)
+            raise FormulaError(
+                "nlme ignores offset(): subtract it from the response", text, part.pos
+            )
         if part.function not in allowed:
             names = ", ".join(sorted(FUNCTIONS))
             message = f"{part.function!r} is not among the functions a formula may call ({names})"
@@ -280,7 +282,8 @@ def parse_formula(text: str, extra: frozenset[str] = frozenset()) -> Formula:
     if not (isinstance(node, Call) and node.function == "~"):
         raise FormulaError("a formula needs a '~', as in 'y ~ x'", str(text), len(str(text)))
     check_functions(node, text, extra)
-    lhs, rhs = (None, node.args[0]) if len(node.args) == 1 else node.args
+    lhs = node.args[0] if len(node.args) == 2 else None
+    rhs = node.args[-1]
     groups: tuple[str, ...] = ()
     crossed = False
     if isinstance(rhs, Call) and rhs.function == "|":

@@ -195,7 +195,9 @@ def _python_integers(series: pd.Series, name: str) -> Column:
 
 def _dates(series: pd.Series) -> Column:
     epoch = datetime.date(1970, 1, 1)
-    return Column("date", np.array([np.nan if pd.isna(d) else (d - epoch).days for d in series], float))
+    return Column(
+        "date", np.array([np.nan if pd.isna(d) else (d - epoch).days for d in series], float)
+    )
 
 
 def _strings(series: pd.Series, name: str) -> Column:

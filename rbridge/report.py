@@ -71,7 +71,8 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, its index as leading columns."""
     index = frame.index.to_frame(index=False).astype(str)
     index.columns = ["" if not isinstance(n, str) else n for n in frame.index.names]
-    body = pd.DataFrame([[number(v) for v in row] for row in frame.itertuples(index=False, name=None)])
+    rows = frame.itertuples(index=False, name=None)
+    body = pd.DataFrame([[number(value) for value in row] for row in rows])
     body.columns = [str(c) for c in frame.columns]
     return pd.concat([index, body], axis=1)
 
@@ -143,8 +144,8 @@ def fit_summary(fit: LmeResults) -> Report:
     ]
     if fit.warnings_:
         parts.append(("R's warnings", "\n".join(fit.warnings_)))
-    title = "Linear mixed model (nlme::lme)" if snap.kind == "lme" else "Generalised least squares (nlme::gls)"
-    return Report(title, parts)
+    titles = {"lme": "Linear mixed model (nlme::lme)", "gls": "Linear model (nlme::gls)"}
+    return Report(titles[snap.kind], parts)
 
 
 def varcomp_frame(fit: LmeResults) -> pd.DataFrame:

@@ -179,7 +179,9 @@ class LmeInfo:
         try:
             np.linalg.cholesky(info.to_numpy())
         except np.linalg.LinAlgError:  # where lmeInfo's own chol() fails
-            raise LmeInfoUnsupported("lmeInfo's information matrix is not positive definite") from None
+            raise LmeInfoUnsupported(
+                "lmeInfo's information matrix is not positive definite"
+            ) from None
         cov = _square(np.linalg.inv(info.to_numpy()), info.index)
         version = self._fit.snapshot.provenance["lmeInfo"]
         natural = theta(self._fit.snapshot)
@@ -201,7 +203,9 @@ class LmeInfo:
 
     def _fitted(self) -> Fitted:
         if self._fit._fitted is None:
-            raise LmeInfoUnsupported("this result was loaded from a file: lmeInfo needs the fit in R")
+            raise LmeInfoUnsupported(
+                "this result was loaded from a file: lmeInfo needs the fit in R"
+            )
         return self._fit._fitted
 
 
@@ -212,7 +216,9 @@ class LmeResults:
     :attr:`snapshot` alone.
     """
 
-    def __init__(self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None) -> None:
+    def __init__(
+        self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None
+    ) -> None:
         self.snapshot = snapshot
         self._fitted = fitted
         labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
@@ -422,7 +428,9 @@ class LmeResults:
         if not isinstance(apvar, SnapshotApVar):
             return apvar
         names = list(apvar.names)
-        return ApVar(pd.Series(apvar.pars, names, name="Pars"), _square(apvar.cov, names), apvar.natural)
+        return ApVar(
+            pd.Series(apvar.pars, names, name="Pars"), _square(apvar.cov, names), apvar.natural
+        )
 
     @cached_property
     def _forms(self) -> Forms:

@@ -26,8 +26,7 @@ _CONTROL = {
     *("apVar", ".relStep", "opt", "optimMethod", "minAbsParApVar", "natural", "sigma"),
 }
 CONTROL = {
-    "lme": _CONTROL
-    | {"niterEM", "msMaxEval", "gradHess", "allow.n.lt.q"} - {"singular.ok"},
+    "lme": _CONTROL | {"niterEM", "msMaxEval", "gradHess", "allow.n.lt.q"} - {"singular.ok"},
     "gls": _CONTROL,
 }
 METHODS = ("REML", "ML")
@@ -181,7 +180,9 @@ def lme_spec(
     return ModelSpec("lme", fixed, levels, *_within(correlation, weights), **rest)
 
 
-def gls_spec(fixed: str, correlation: object = None, weights: object = None, **rest: Any) -> ModelSpec:
+def gls_spec(
+    fixed: str, correlation: object = None, weights: object = None, **rest: Any
+) -> ModelSpec:
     """A generalised least-squares model from the user's words (:func:`rbridge.gls`)."""
     return ModelSpec("gls", fixed, (), *_within(correlation, weights), **rest)
 

@@ -584,5 +584,7 @@ def _from_dict(value: Mapping[str, Any], kind: str) -> Structure:
         return _combine(parts, rest.get("names") or [""] * len(parts))
     if cls is pdBlocked:
         blocks = rest.get("blocks", ())
-        rest["blocks"] = [b if isinstance(b, str) else as_structure(b, kind, "pdBlocked") for b in blocks]
+        rest["blocks"] = [
+            b if isinstance(b, str) else as_structure(b, kind, "pdBlocked") for b in blocks
+        ]
     return build(cls, rest)

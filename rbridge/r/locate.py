@@ -13,9 +13,7 @@ INSTALL_R = (
     "Install R 4.2 or newer with nlme (Debian, Ubuntu: apt install r-base-core r-cran-nlme; "
     "macOS: brew install r; else from CRAN), or set R_HOME to where it is."
 )
-INSTALL_NLME = (
-    'apt install r-cran-nlme (Debian, Ubuntu), or run install.packages("nlme") in R'
-)
+INSTALL_NLME = 'apt install r-cran-nlme (Debian, Ubuntu), or run install.packages("nlme") in R'
 INSTALL_LMEINFO = (
     'run install.packages("lmeInfo") in R, or "make setup" in rbridge\'s own folder; '
     "everything but fit.lmeinfo works without it"
@@ -46,5 +44,7 @@ def r_home() -> Path:
 def _checked(home: Path, source: str) -> Path:
     # R ends the process, with no exception, when its base package is not there.
     if not (home / "library" / "base").is_dir():
-        raise RNotFoundError(f"{source} names {home}, which holds no R (no library/base). {INSTALL_R}")
+        raise RNotFoundError(
+            f"{source} names {home}, which holds no R (no library/base). {INSTALL_R}"
+        )
     return home

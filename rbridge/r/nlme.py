@@ -150,7 +150,11 @@ def _level(level: dict[str, Any], back: Any) -> RandomLevel:
     )
     arrays = {name: level[name] for name in ("Z", "codes", "D", "b")}
     return RandomLevel(
-        back(_one(level["group"])), blocks, _names(level["names"], back), labels=_names(level["labels"], back), **arrays
+        back(_one(level["group"])),
+        blocks,
+        _names(level["names"], back),
+        labels=_names(level["labels"], back),
+        **arrays,
     )
 
 
@@ -160,7 +164,9 @@ def _cor(cor: dict[str, Any], back: Any) -> CorStruct:
         name: _one(cor[name])
         for name in ("cor_class", "fixed", "p", "q", "lower", "min_distance", "nugget", "metric")
     }
-    return CorStruct(names=_names(cor["names"], back), size=int(_one(cor["size"])), **arrays, **scalars)
+    return CorStruct(
+        names=_names(cor["names"], back), size=int(_one(cor["size"])), **arrays, **scalars
+    )
 
 
 def _var(part: dict[str, Any], back: Any) -> VarFunc:

@@ -20,7 +20,9 @@ from typing import Any
 from ..errors import InstallationError, RError, RNotFoundError, SessionError
 from .locate import r_home
 
-STACK_SIZE = 64 * 2**20  # bytes: R's own check then stops runaway recursion before the system does
+STACK_SIZE = (
+    64 * 2**20
+)  # bytes: R's own check then stops runaway recursion before the system does
 POLL = 0.05  # seconds between looks at a call that is being interrupted
 
 
