@@ -157,11 +157,10 @@ def apvar_delta(snapshot: FitSnapshot) -> DeltaResult:
         raise ApVarError(apvar.reason)
     natural = parameters.theta(snapshot)
     values = parameters.natural_from_unconstrained(snapshot, apvar.pars)
-    if not np.allclose(values, natural.values, rtol=1e-4, atol=1e-8):
-        worst = int(np.abs(values - natural.values).argmax())
-        raise SnapshotError(
-            f"Pars gives {natural.names[worst]} = {values[worst]:.6g}, "
-            f"the fit {natural.values[worst]:.6g}"
-        )
+    off = ~np.isclose(values, natural.values, rtol=1e-4, atol=1e-8)
+    if off.any():
+        i = int(off.argmax())
+        theirs, ours = f"{values[i]:.6g}", f"{natural.values[i]:.6g}"
+        raise SnapshotError(f"Pars gives {natural.names[i]} = {theirs}, the fit {ours}")
     J = parameters.jacobian(snapshot, apvar.pars)
     return DeltaResult(values, J @ apvar.cov @ J.T, J, natural.names)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from ..errors import ApVarError, DataError, SpecError
 from .delta import checked
@@ -131,7 +131,7 @@ def _sigma_ends(snapshot: FitSnapshot, level: float) -> tuple[float, float]:
     if snapshot.fixed_sigma:
         return snapshot.sigma, snapshot.sigma
     df = snapshot.n - (len(snapshot.beta) if snapshot.method == "REML" else 0)
-    chi2 = stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], df)
+    chi2 = 2 * special.gammaincinv(df / 2, [(1 + level) / 2, (1 - level) / 2])
     lower, upper = snapshot.sigma * np.sqrt(df / chi2)
     return lower, upper
 
@@ -180,7 +180,7 @@ def intervals(snapshot: FitSnapshot, level: float = 0.95) -> Intervals:
         ends = _sigma_ends(snapshot, level)
         lower, est, upper = (np.array([value]) for value in (ends[0], snapshot.sigma, ends[1]))
         return Intervals(part, name, lower, est, upper, level)
-    reach = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.diag(apvar.cov))
+    reach = special.ndtri((1 + level) / 2) * np.sqrt(np.diag(apvar.cov))
     with np.errstate(over="ignore", invalid="ignore"):  # at the boundary se can be in the hundreds
         lower, est, upper = (_values(snapshot, apvar.pars + sign * reach) for sign in (-1, 0, 1))
     return Intervals(part, name, lower, est, upper, level)
@@ -243,7 +243,7 @@ def wald(
     """
     _check_level(level)
     x, sigma = checked(estimates, cov)
-    reach = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.diag(sigma))
+    reach = special.ndtri((1 + level) / 2) * np.sqrt(np.diag(sigma))
     if scale == "natural":
         return x - reach, x + reach
     if scale != "log" or len(kinds) != len(x):

@@ -14,7 +14,7 @@ from scipy.linalg import block_diag
 from ..errors import ApVarError, SpecError
 from .derivatives import complex_step
 from .parameters import natural_from_unconstrained, tau_basis
-from .snapshot import ApVarUnavailable, Array, FitSnapshot, RandomLevel
+from .snapshot import ApVar, ApVarUnavailable, Array, FitSnapshot, RandomLevel
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,21 @@ def _gradients(level: RandomLevel, J: Array) -> Array:
     return np.stack([J[covariance, column] for column in columns], axis=-1)
 
 
+def _eta_and_covariance(snapshot: FitSnapshot, apvar: ApVar) -> tuple[Array, Array]:
+    """η of every level, outermost first, and its covariance from apVar."""
+
+    def eta(u: Array) -> Array:
+        matrices = _matrices(snapshot, u)
+        return np.concatenate([_eta(level, D) for level, D in zip(snapshot.levels, matrices)])
+
+    with np.errstate(all="ignore"):
+        estimates = eta(apvar.pars)
+    if not np.isfinite(estimates).all():
+        raise SpecError("a correlation of random effects is ±1, or a variance 0: no finite eta")
+    J = complex_step(eta, apvar.pars)
+    return estimates, J @ apvar.cov @ J.T
+
+
 def ranef_params(snapshot: FitSnapshot) -> RanefTable:
     """Random-effect parameters on nlme's natural scale and as elements of D.
 
@@ -135,28 +150,17 @@ def ranef_params(snapshot: FitSnapshot) -> RanefTable:
     """
     if not snapshot.levels:
         raise SpecError("a gls fit has no random effects")
-    apvar = snapshot.apvar
+    levels, apvar = snapshot.levels, snapshot.apvar
     if isinstance(apvar, ApVarUnavailable):
         raise ApVarError(apvar.reason)
-    levels = snapshot.levels
-
-    def eta(u: Array) -> Array:
-        matrices = _matrices(snapshot, u)
-        return np.concatenate([_eta(level, D) for level, D in zip(levels, matrices)])
-
+    eta, cov_eta = _eta_and_covariance(snapshot, apvar)
     matrices = _matrices(snapshot, apvar.pars)
-    with np.errstate(all="ignore"):
-        estimates = eta(apvar.pars)
-    if not np.isfinite(estimates).all():
-        raise SpecError("a correlation of random effects is ±1, or a variance 0: no finite eta")
-    J_eta = complex_step(eta, apvar.pars)
-    cov_eta = J_eta @ apvar.cov @ J_eta.T
     J, rho, slope = zip(*(_derivatives(level, D) for level, D in zip(levels, matrices)))
     whole = block_diag(*J)
     var_eta = np.diag(cov_eta).copy()
     return RanefTable(
         rows=tuple(name for level in levels for name in _row_names(level, len(levels) > 1)),
-        eta=estimates,
+        eta=eta,
         var_eta=var_eta,
         sigma=np.concatenate([D[_pairs(level)] for level, D in zip(levels, matrices)]),
         var_sigma=np.diag(whole @ cov_eta @ whole.T).copy(),

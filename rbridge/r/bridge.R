@@ -254,7 +254,7 @@ describe_cor <- function(cs, frame) {
   covariate <- cor_covariate(cs, group, frame)
   order <- attr(cs, "p")
   list(
-    cor_class = class(cs)[1L], names = names_or(values, "rho"), values = as.numeric(values),
+    cor_class = class(cs)[1L], names = cor_names(values), values = as.numeric(values),
     fixed = isTRUE(attr(cs, "fixed")), codes = match(group, unique(group)) - 1L,
     covariate = covariate, p = as.integer(c(order, 0L)[1L]),
     q = as.integer(c(attr(cs, "q"), 0L)[1L]),
@@ -267,6 +267,14 @@ describe_cor <- function(cs, frame) {
 }
 
 names_or <- function(x, default) if (is.null(names(x))) rep(default, length(x)) else names(x)
+
+# nlme leaves the correlations of a corSymm without names; they go row by row.
+cor_names <- function(values) {
+  if (!is.null(names(values))) return(names(values))
+  size <- (1 + sqrt(1 + 8 * length(values))) / 2
+  pairs <- utils::combn(size, 2L)
+  paste0("cor(", pairs[1L, ], ",", pairs[2L, ], ")")
+}
 
 # One row of coordinates per row of data.
 cor_covariate <- function(cs, group, frame) {

@@ -194,9 +194,7 @@ def test_no_apvar_says_why() -> None:
 def test_pars_of_another_fit_are_refused() -> None:
     level = make.level("g", make.block("pdDiag", ("a", "b")), D=np.diag([1.0, 4.0]))
     swapped = make.snapshot(level, apvar=make.apvar([np.log(2), 0.0, 0.0]))
-    with pytest.raises(
-        SnapshotError, match=r"Tau.g.var\(a\) = 4, the fit 1|var\(b\) = 1, the fit 4"
-    ):
+    with pytest.raises(SnapshotError, match=r"Tau.g.var\(a\) = 4, the fit 1"):
         apvar_delta(swapped)
 
 
