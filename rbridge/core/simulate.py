@@ -1,0 +1,67 @@
+"""Responses drawn from a fitted model: Xβ + Σ Z b + ε, with nlme's correlations and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .residuals import Roots, standard_deviations
+from .snapshot import Array, FitSnapshot
+
+
+@dataclass(frozen=True)
+class Process:
+    """A fitted model as a source of responses.
+
+    Attributes
+    ----------
+    mean : (n,) array
+        Xβ̂.
+    levels : tuple of (codes (n,), Z A (n, q), number of groups)
+        With D = A A'; outermost level first.
+    sd : (n,) array
+        σ·s_i.
+    roots : Roots or None
+        Of the within-group correlation.
+    """
+
+    mean: Array
+    levels: tuple[tuple[Array, Array, int], ...]
+    sd: Array
+    roots: Roots | None
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """One response: (n,) array in snapshot order, on the scale of the fit's response."""
+        y = self.mean.copy()
+        for codes, ZA, m in self.levels:
+            y += (ZA * rng.standard_normal((m, ZA.shape[1]))[codes]).sum(axis=1)
+        noise = rng.standard_normal(len(y))
+        return y + self.sd * (self.roots.color(noise) if self.roots else noise)
+
+
+def process(snapshot: FitSnapshot) -> Process:
+    """The response's distribution at the estimates.
+
+    Raises
+    ------
+    NotPositiveDefinite
+        The correlation matrix at the estimates has no root.
+
+    Notes
+    -----
+    nlme's own ``simulate`` refuses corStruct and varFunc. A variance function of ``fitted(.)``
+    keeps the weights of nlme's last iterate: the drawn responses do not feed back into them.
+    """
+    levels = tuple(
+        (level.codes, level.Z @ _symmetric_root(level.D), len(level.labels))
+        for level in snapshot.levels
+    )
+    roots = Roots.of(snapshot.cor) if snapshot.cor is not None else None
+    return Process(snapshot.X @ snapshot.beta, levels, standard_deviations(snapshot), roots)
+
+
+def _symmetric_root(D: Array) -> Array:
+    """A = A' with A A = D: also of a singular D, and free of the signs of eigenvectors."""
+    values, vectors = np.linalg.eigh(D)
+    return np.asarray((vectors * np.sqrt(values.clip(min=0))) @ vectors.T)
