@@ -20,12 +20,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import DataError, SpecError
-from .formula import Call, Formula, Name, Node
+from .formula import Call, Formula, Name, Node, variables, walk
 from .frame import Column, as_factor, column, drop_unused
 from .spec import CONTRASTS, ModelSpec
 from .structures import Structure, pdBlocked, pdIdent, varComb
 
 _TOKEN = re.compile(r"rb[vgl]\d+x")
+_TERMS = frozenset({*"+-*/:^(", "%in%", "fitted", "resid"})  # make terms, or are nlme's own
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,15 @@ def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArra
 
 
 def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """Numbers only: R would fit the codes of a factor, or TRUE and FALSE as 1 and 0."""
     lhs = spec.formula.lhs
-    if isinstance(lhs, Name) and values[lhs.name].kind not in ("double", "integer"):
-        kind = values[lhs.name].kind
-        raise DataError(f"the response {lhs.name!r} must be numeric, not {kind}")
+    to_number = isinstance(lhs, Call) and lhs.function in ("as.numeric", "as.integer")
+    allowed = {"double", "integer", "logical"} if to_number else {"double", "integer"}
+    for name in variables(lhs):
+        if name in values and values[name].kind not in allowed:
+            what = "" if isinstance(lhs, Name) else f" in {spec.response}"
+            kind = values[name].kind
+            raise DataError(f"the response {name!r}{what} must be numeric, not {kind}")
 
 
 def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None:
@@ -233,7 +239,21 @@ def payload(spec: ModelSpec, design: Design) -> dict[str, Any]:
         "contrasts": _contrasts(spec, design),
         "control": dict(spec.control),
         "data": {name: vars(col) for name, col in design.columns.items()},
+        "formulas": _computed(spec, names),
     }
+
+
+def _computed(spec: ModelSpec, names: Names) -> list[dict[str, Any]]:
+    """The formulas in which something is computed: R checks that the values are finite."""
+    every = [spec.formula, *(s.formula() for s in spec.structures())]
+    found = (formula for formula in every if formula and _calls(formula))
+    return [_formula(replace(formula, groups=(), crossed=False), names) for formula in found]
+
+
+def _calls(formula: Formula) -> bool:
+    sides = (formula.rhs, formula.lhs) if formula.lhs else (formula.rhs,)
+    called = [part for side in sides for part in walk(side) if isinstance(part, Call)]
+    return any(part.function not in _TERMS for part in called)
 
 
 def _formula(formula: Formula, names: Names) -> dict[str, Any]:
@@ -293,18 +313,35 @@ def _contrasts(spec: ModelSpec, design: Design) -> dict[str, Any]:
         token = design.names.value.get(name)
         if token is None or design.columns[token].kind != "factor":
             raise SpecError(f"contrasts: {name!r} is not a categorical column of the fixed effects")
-        chosen[token] = _contrast(name, contrast, len(design.columns[token].levels))
+        chosen[token] = _contrast(name, contrast, design.columns[token].levels)
     return chosen
 
 
-def _contrast(name: str, contrast: Any, n_levels: int) -> Any:
+def _contrast(name: str, contrast: Any, levels: tuple[str, ...]) -> Any:
     if isinstance(contrast, str):
         if contrast not in CONTRASTS:
             raise SpecError(f"contrasts[{name!r}]: {contrast!r} is none of {', '.join(CONTRASTS)}")
         return contrast
-    labels = [str(c) for c in getattr(contrast, "columns", [])]
-    matrix = np.asarray(contrast, dtype=float)
-    if matrix.ndim != 2 or matrix.shape[0] != n_levels or not 0 < matrix.shape[1] < n_levels:
-        shape = f"a matrix of {n_levels} rows and at most {n_levels - 1} columns"
+    given = contrast if isinstance(contrast, Mapping) else {"matrix": contrast}
+    n = len(levels)
+    try:
+        matrix = np.asarray(given["matrix"], dtype=float)
+    except (KeyError, TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.ndim != 2 or matrix.shape[0] != n or not 0 < matrix.shape[1] < n:
+        shape = f"a matrix of {n} rows and at most {n - 1} columns"
         raise SpecError(f"contrasts[{name!r}] must be a contrast's name or {shape}")
-    return {"matrix": matrix, "labels": tuple(labels)}
+    if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+        raise SpecError(f"contrasts[{name!r}]: the columns must be finite and independent")
+    matrix = matrix[_rows_by_level(name, given.get("index"), levels)]
+    return {"matrix": matrix, "labels": tuple(map(str, given.get("columns", ())))}
+
+
+def _rows_by_level(name: str, index: Any, levels: tuple[str, ...]) -> list[int]:
+    """The rows in the order of the levels; rows without names stand in that order."""
+    if index is None:
+        return list(range(len(levels)))
+    if sorted(index) != sorted(levels):
+        told = f"the rows are named {list(index)}, the levels are {list(levels)}"
+        raise SpecError(f"contrasts[{name!r}]: {told}")
+    return [list(index).index(level) for level in levels]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class RBridgeError(Exception):
@@ -26,6 +27,10 @@ class StructureError(SpecError):
     """A pdMat, corStruct or varFunc that does not exist or cannot be built so."""
 
 
+class SuiteError(SpecError):
+    """A suite file that cannot be: one line a problem, ``file:line: what``."""
+
+
 class DataError(RBridgeError, ValueError):
     """The data cannot serve the model; the message names the column."""
 
@@ -44,6 +49,10 @@ class RPackageError(InstallationError):
 
 class SessionError(RBridgeError, RuntimeError):
     """R cannot be called from here: after a fork, or after it has ended."""
+
+
+class TimeLimitError(SessionError):
+    """A call took longer than the limit of :func:`rbridge.set_isolation`."""
 
 
 class RError(RBridgeError):
@@ -74,6 +83,11 @@ class RError(RBridgeError):
         self.traceback = tuple(traceback)
         self.warnings = tuple(warnings)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross processes: by what they were made of, not by their text."""
+        parts = (self.message, self.call, self.r_class, self.traceback, self.warnings)
+        return type(self), parts
+
 
 class FitError(RError):
     """nlme could not fit the model."""
@@ -89,6 +103,10 @@ class LmeInfoUnsupported(RBridgeError):
 
 class SnapshotError(RBridgeError, ValueError):
     """A snapshot file or object that does not hold what it should."""
+
+
+class RecordError(RBridgeError, ValueError):
+    """A record file that does not hold what it should."""
 
 
 class InformationError(RBridgeError, ArithmeticError):

@@ -55,6 +55,8 @@ FUNCTIONS = frozenset(
     "as.numeric as.integer as.factor interaction contr.treatment is.na".split()
 )
 
+DEPTH = 60  # calls within calls; every walk over a formula is recursive
+
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
@@ -140,7 +142,7 @@ class _Parser:
                 return left
             self.next()
             right = self.expression(power[1])
-            left = Call(token.text, (left, right), ("", ""), token.pos)
+            left = _joined(token, left, right)
 
     def operand(self) -> Node:
         token = self.next()
@@ -191,6 +193,23 @@ class _Parser:
             raise self.fail(f"{text!r} expected, found {found}", token)
 
 
+def _joined(token: _Token, left: Node, right: Node) -> Call:
+    """The operator applied; a sum of many terms is one call, so that it is not deep."""
+    args: tuple[Node, ...] = (left, right)
+    if token.text == "+" and isinstance(left, Call) and left.function == "+" and len(left.args) > 1:
+        args = (*left.args, right)
+    return Call(token.text, args, ("",) * len(args), token.pos)
+
+
+def _check_depth(node: Node, text: str) -> None:
+    level: list[Node] = [node]
+    for _ in range(DEPTH):
+        level = [arg for part in level if isinstance(part, Call) for arg in part.args]
+        if not level:
+            return
+    raise FormulaError(f"the formula is nested too deeply (limit {DEPTH})", text, level[0].pos)
+
+
 def parse(text: str) -> Node:
     """Read one R expression.
 
@@ -204,9 +223,11 @@ def parse(text: str) -> Node:
     if len(text) > 10_000:
         raise FormulaError(f"a formula of {len(text)} characters is too long (limit 10000)")
     try:
-        return _Parser(text).parse()
+        node = _Parser(text).parse()
     except RecursionError:
-        raise FormulaError("the formula is nested too deeply") from None
+        raise FormulaError(f"the formula is nested too deeply (limit {DEPTH})") from None
+    _check_depth(node, text)
+    return node
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -57,7 +57,8 @@ def _new_columns(design: Design, data: pd.DataFrame, names: list[str]) -> dict[s
 
 
 def _same_levels(new: Column, old: Column, name: str) -> Column:
-    if (new.kind == "factor") != (old.kind == "factor"):
+    numbers = {"integer", "double"}
+    if new.kind != old.kind and not {new.kind, old.kind} <= numbers:
         raise DataError(f"column {name!r} was {old.kind} in the fit and is {new.kind} now")
     if old.kind != "factor":
         return new

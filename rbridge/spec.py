@@ -21,13 +21,20 @@ from .structures import (
 Random = Union[str, Mapping[str, Any]]
 
 CONTRASTS = ("contr.treatment", "contr.sum", "contr.helmert", "contr.poly", "contr.SAS")
-_CONTROL = {
-    *("maxIter", "msMaxIter", "tolerance", "msTol", "msVerbose", "singular.ok", "returnObject"),
-    *("apVar", ".relStep", "opt", "optimMethod", "minAbsParApVar", "natural", "sigma"),
+_CONTROL: dict[str, str] = {
+    **dict.fromkeys(("maxIter", "msMaxIter"), "whole number"),
+    **dict.fromkeys(("tolerance", "msTol", ".relStep", "minAbsParApVar"), "number"),
+    **dict.fromkeys(("msVerbose", "returnObject", "apVar", "natural"), "bool"),
+    **{"sigma": "number", "opt": "nlminb optim"},
+    "optimMethod": "Nelder-Mead BFGS CG L-BFGS-B SANN Brent",
 }
-CONTROL = {
-    "lme": _CONTROL | {"niterEM", "msMaxEval", "gradHess", "allow.n.lt.q"} - {"singular.ok"},
-    "gls": _CONTROL,
+CONTROL: dict[str, dict[str, str]] = {  # argument → what it takes, or the words it knows
+    "lme": {
+        **_CONTROL,
+        **dict.fromkeys(("niterEM", "msMaxEval"), "whole number"),
+        **dict.fromkeys(("gradHess", "allow.n.lt.q"), "bool"),
+    },
+    "gls": {**_CONTROL, "msMaxEval": "whole number", "singular.ok": "bool"},
 }
 METHODS = ("REML", "ML")
 NA_ACTIONS = ("drop", "raise")
@@ -73,6 +80,8 @@ class ModelSpec:
             raise FormulaError(f"groups belong into random, not into fixed: {self.fixed!r}")
         for name, value in self.control.items():
             _check_control(self.kind, name, value)
+        plain = {name: _plain_contrast(name, value) for name, value in self.contrasts.items()}
+        object.__setattr__(self, "contrasts", plain)
 
     @property
     def formula(self) -> Formula:
@@ -121,7 +130,7 @@ class ModelSpec:
             "correlation": self.correlation.to_dict() if self.correlation else None,
             "weights": self.weights.to_dict() if self.weights else None,
             "method": self.method,
-            "contrasts": {k: _plain_contrast(v) for k, v in self.contrasts.items()},
+            "contrasts": dict(self.contrasts),
             "control": dict(self.control),
             "na_action": self.na_action,
         }
@@ -144,12 +153,19 @@ class ModelSpec:
         return cls(**values)
 
 
-def _plain_contrast(value: Any) -> Any:
-    return value if isinstance(value, str) else [list(map(float, row)) for row in _matrix(value)]
-
-
-def _matrix(value: Any) -> Any:
-    return value.to_numpy() if hasattr(value, "to_numpy") else value
+def _plain_contrast(name: str, value: Any) -> Any:
+    """A contrast as plain data: its name, or its rows; of a DataFrame with its labels."""
+    if isinstance(value, (str, Mapping)):
+        return value
+    try:
+        rows = [list(map(float, row)) for row in getattr(value, "to_numpy", lambda: value)()]
+    except (TypeError, ValueError):
+        raise SpecError(f"contrasts[{name!r}] must be a contrast's name or a matrix") from None
+    if not hasattr(value, "columns"):
+        return rows
+    plain = {"matrix": rows, "columns": list(map(str, value.columns))}
+    counted = list(value.index) == list(range(len(rows)))
+    return plain if counted else {**plain, "index": list(map(str, value.index))}
 
 
 def _one_of(value: object, allowed: Sequence[str], argument: str) -> None:
@@ -164,8 +180,24 @@ def _check_control(kind: str, name: str, value: object) -> None:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         known = ", ".join(sorted(CONTROL[kind]))
         raise SpecError(f"control has no {name!r} for {kind}{hint} (known: {known})")
-    if not isinstance(value, (bool, int, float, str)):
-        raise SpecError(f"control[{name!r}] must be a number, a string or a bool, not {value!r}")
+    _check_value(f"control[{name!r}]", value, CONTROL[kind][name])
+
+
+def _check_value(argument: str, value: object, wanted: str) -> None:
+    """R takes nearly anything here, and fits with something else than was meant."""
+    if wanted == "bool":
+        ok = isinstance(value, bool)
+        wanted = "True or False"
+    elif wanted in ("number", "whole number"):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        ok = is_number and 0 <= value < float("inf")  # type: ignore[operator]
+        ok = ok and (wanted == "number" or value == int(value))  # type: ignore[call-overload]
+        wanted = f"a {wanted}, not negative"
+    else:
+        ok = value in wanted.split()
+        wanted = " or ".join(map(repr, wanted.split()))
+    if not ok:
+        raise SpecError(f"{argument} must be {wanted}, not {value!r}")
 
 
 def lme_spec(

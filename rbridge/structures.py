@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
 
 from .errors import SpecError, StructureError
-from .formula import Call, Constant, Formula, Name, Node, parse, parse_formula
+from .formula import CONSTANTS, Call, Constant, Formula, Name, Node, parse, parse_formula
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
@@ -527,24 +527,35 @@ def _value(node: Node, text: str) -> Any:
 def formula_text(node: Node) -> str:
     """The expression as R text (for messages and for values that carry a formula)."""
     if isinstance(node, Name):
-        return node.name if node.name.replace(".", "_").isidentifier() else f"`{node.name}`"
+        return _name_text(node.name)
     if isinstance(node, Constant):
         return _constant_text(node.value)
     args = [formula_text(arg) for arg in node.args]
     if node.function == "(":
         return f"({args[0]})"
-    if not node.function[0].isalpha() and len(args) == 2:
-        return f"{args[0]} {node.function} {args[1]}"
+    if not node.function[0].isalpha() and len(args) >= 2:
+        return f" {node.function} ".join(args)
     if node.function in ("~", "-", "+", "!"):
         return f"{node.function}{' ' if node.function == '~' else ''}{args[0]}"
     keyed = [f"{key} = {arg}" if key else arg for key, arg in zip(node.keys, args)]
     return f"{node.function}({', '.join(keyed)})"
 
 
+def _name_text(name: str) -> str:
+    plain = name.replace(".", "_").isidentifier() and name not in (*CONSTANTS, "function")
+    return name if plain else f"`{_escaped(name, '`')}`"
+
+
 def _constant_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "TRUE", False: "FALSE", None: "NULL"}[value]
-    return f'"{value}"' if isinstance(value, str) else f"{value:.15g}"
+    if isinstance(value, str):
+        return f'"{_escaped(value, chr(34))}"'
+    return "Inf" if value == float("inf") else f"{value:.17g}"
+
+
+def _escaped(text: str, mark: str) -> str:
+    return text.replace("\\", "\\\\").replace(mark, f"\\{mark}")
 
 
 def build(cls: type[Structure], arguments: Mapping[str, Any]) -> Structure:

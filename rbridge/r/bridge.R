@@ -9,6 +9,27 @@ shelf <- attach(NULL, name = "rbridge")
 assign("ns", splines::ns, envir = shelf)
 assign("bs", splines::bs, envir = shelf)
 
+# Where formulas are evaluated: R's own functions come first, whatever the global environment holds.
+words <- new.env(parent = .BaseNamespaceEnv)
+for (name in c("poly", "relevel", "contr.treatment")) {
+  assign(name, getExportedValue("stats", name), envir = words)
+}
+for (name in c("ns", "bs")) assign(name, getExportedValue("splines", name), envir = words)
+
+# Names must survive the way through R whatever the machine's locale is.
+for (try_locale in c("C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8")) {
+  if (isTRUE(l10n_info()[["UTF-8"]])) break
+  suppressWarnings(Sys.setlocale("LC_CTYPE", try_locale))
+}
+
+# q() would end Python too, with exit status 0.
+for (name in c("q", "quit")) {
+  unlockBinding(name, baseenv())
+  assign(name, function(...) stop("q() would end Python: R ends when Python does", call. = FALSE),
+         envir = baseenv())
+  lockBinding(name, baseenv())
+}
+
 # What a user's session may have changed and a fit depends on.
 settings <- list(
   contrasts = c(unordered = "contr.treatment", ordered = "contr.poly"),
@@ -21,40 +42,65 @@ settings <- list(
 call_safely <- function(name, args) {
   warned <- said <- output <- character()
   failure <- NULL
-  directory <- getwd()
-  seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
-  old <- options(settings)
+  restore <- keep_state()
   sink_to <- textConnection("output", "w", local = TRUE)
   sink(sink_to)
   depth <- sink.number()
   on.exit({
     while (sink.number() >= depth) sink()
     close(sink_to)
-    options(old)
-    if (!is.null(directory)) setwd(directory)
-    if (!is.null(seed)) assign(".Random.seed", seed, globalenv())
+    restore()
   })
-  value <- tryCatch(
-    withCallingHandlers(
-      do.call(get(name, mode = "function"), args, quote = TRUE),
-      warning = function(w) {
-        warned <<- c(warned, clean(conditionMessage(w)))
-        invokeRestart("muffleWarning")
-      },
-      message = function(m) {
-        said <<- c(said, clean(conditionMessage(m)))
-        invokeRestart("muffleMessage")
-      },
-      error = function(e) failure <<- describe(e, sys.calls())
+  fail <- function(e) if (is.null(failure)) failure <<- describe(e, sys.calls())
+  value <- withRestarts(
+    tryCatch(
+      withCallingHandlers(
+        do.call(get(name, mode = "function"), args, quote = TRUE),
+        warning = function(w) {
+          warned <<- c(warned, clean(conditionMessage(w)))
+          invokeRestart("muffleWarning")
+        },
+        message = function(m) {
+          said <<- c(said, clean(conditionMessage(m)))
+          invokeRestart("muffleMessage")
+        },
+        error = fail
+      ),
+      error = function(e) { fail(e); NULL },  # a full stack skips the handler that sees the calls
+      interrupt = function(i) { failure <<- list(message = "interrupted", interrupted = TRUE); NULL }
     ),
-    error = function(e) NULL,
-    interrupt = function(i) failure <<- list(message = "interrupted", interrupted = TRUE)
+    abort = function() {
+      if (is.null(failure)) failure <<- describe(simpleError("the call was aborted"), list())
+      NULL
+    }
   )
   list(value = value, error = failure, warnings = warned, messages = said)
 }
 
+# What a call may change and other users of this R or of this process would notice.
+keep_state <- function() {
+  directory <- getwd()
+  seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  devices <- grDevices::dev.list()
+  old <- options(settings)
+  locales <- vapply(c("LC_NUMERIC", "LC_MESSAGES"), Sys.getlocale, "")
+  changed <- locales[locales != "C"]  # decimal commas; messages that convergence is read from
+  for (category in names(changed)) suppressWarnings(Sys.setlocale(category, "C"))
+  function() {
+    options(old)
+    for (category in names(changed)) suppressWarnings(Sys.setlocale(category, changed[[category]]))
+    for (device in setdiff(grDevices::dev.list(), devices)) grDevices::dev.off(device)
+    if (!is.null(directory)) setwd(directory)
+    if (!is.null(seed)) assign(".Random.seed", seed, envir = globalenv())
+    else if (exists(".Random.seed", globalenv(), inherits = FALSE)) {
+      rm(".Random.seed", envir = globalenv())
+    }
+  }
+}
+
 # Names only, never arguments: a call can hold the user's data.
 describe <- function(e, calls) {
+  calls <- utils::tail(calls, 100L)  # a runaway recursion has thousands
   list(
     message = clean(conditionMessage(e)), call = head_of(conditionCall(e)),
     class = class(e), traceback = vapply(calls, head_of, ""), interrupted = FALSE
@@ -68,7 +114,11 @@ head_of <- function(call) {
   } else ""
 }
 
-clean <- function(text) enc2utf8(iconv(text, "", "UTF-8", sub = "byte"))
+# Bytes that are no text in the encoding they claim come as <ff>.
+clean <- function(text) {
+  text <- enc2utf8(paste(text, collapse = "\n"))
+  if (validUTF8(text)) text else iconv(text, "UTF-8", "UTF-8", sub = "byte")
+}
 
 # ---- data and language from plain lists ----------------------------------------------------
 
@@ -95,6 +145,7 @@ build_node <- function(node) {
   if (!is.null(node$name)) return(as.name(node$name))
   if (is.null(node$call)) return(node$value)
   args <- lapply(node$args, build_node)
+  if (node$call == "+" && length(args) > 2L) return(Reduce(function(a, b) call("+", a, b), args))
   if (any(nzchar(node$keys))) names(args) <- node$keys
   as.call(c(list(as.name(node$call)), args))
 }
@@ -107,7 +158,7 @@ build_formula <- function(formula) {
     right <- call("|", right, groups)
   }
   both <- if (is.null(formula$lhs)) call("~", right) else call("~", build_node(formula$lhs), right)
-  stats::as.formula(both, globalenv())
+  stats::as.formula(both, words)
 }
 
 build_structure <- function(s) {
@@ -143,10 +194,23 @@ set_contrasts <- function(frame, contrasts) {
 
 fit <- function(model) {
   counter <<- counter + 1L
+  key <- as.character(counter)
   name <- paste0(".rb_", counter)
+  kept <- FALSE
+  on.exit(if (!kept) release(key))
   frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  check_values(model, frame)
   assign(name, frame, envir = shelf)
-  args <- list(build_formula(model$fixed), data = as.name(name))
+  fitted <- eval(build_call(model, as.name(name)), globalenv())
+  if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
+  assign(key, list(fit = fitted, frame = frame), envir = models)
+  answer <- list(id = counter, snapshot = snapshot(fitted, frame))
+  kept <- TRUE
+  answer
+}
+
+build_call <- function(model, data) {
+  args <- list(build_formula(model$fixed), data = data)
   names(args)[1L] <- if (model$kind == "lme") "fixed" else "model"
   if (model$kind == "lme") {
     args$random <- lapply(model$random, function(level) build_structure(level$structure))
@@ -158,13 +222,49 @@ fit <- function(model) {
   args$na.action <- quote(stats::na.fail)
   if (length(model$control)) args$control <- model$control
   fitter <- if (model$kind == "lme") quote(nlme::lme) else quote(nlme::gls)
-  fitted <- tryCatch(
-    eval(as.call(c(list(fitter), args)), globalenv()),
-    error = function(e) { rm(list = name, envir = shelf); stop(e) }
-  )
-  if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
-  assign(as.character(counter), list(fit = fitted, frame = frame), envir = models)
-  list(id = counter, snapshot = snapshot(fitted, frame))
+  as.call(c(list(fitter), args))
+}
+
+# nlme drops rows in silence, or searches without end, where a formula makes values that are not
+# finite; and it fits a response that is TRUE and FALSE as 1 and 0.
+check_values <- function(model, frame) {
+  for (variable in unique(unlist(lapply(model$formulas, variables_of)))) {
+    values <- tryCatch(
+      withCallingHandlers(eval(variable, frame, words), warning = ignore), error = function(e) 0
+    )
+    bad <- if (is.numeric(values)) !is.finite(values) else is.na(values)
+    if (any(bad)) {
+      rows <- if (is.matrix(bad)) sum(rowSums(bad) > 0) else sum(bad)
+      refuse(label_of(variable), " is not finite in ", rows, " row(s) of the data: ",
+             "recode them, or leave them out")
+    }
+  }
+  terms <- stats::terms(build_formula(model$fixed))
+  if (!length(attr(terms, "term.labels")) && !attr(terms, "intercept")) {
+    refuse("the fixed effects are empty: leave the intercept in, or name a covariate")
+  }
+  lhs <- build_node(model$fixed$lhs)
+  y <- eval(lhs, frame, words)
+  if (!is.numeric(y) || is.factor(y) || is.matrix(y)) {
+    refuse("the response ", label_of(lhs), " must be a numeric vector, not ", class(y)[1L])
+  }
+  if (length(y) != nrow(frame)) {
+    refuse("the response ", label_of(lhs), " has ", length(y), " values for ", nrow(frame), " rows")
+  }
+}
+
+ignore <- function(w) invokeRestart("muffleWarning")
+
+# The variables that model.frame would make: `log(x)` of `log(x) * group`.
+variables_of <- function(formula) {
+  terms <- tryCatch(stats::terms(build_formula(formula)), error = function(e) NULL)
+  Filter(is.call, as.list(attr(terms, "variables"))[-1L])
+}
+
+label_of <- function(expression) paste(deparse(expression, width.cutoff = 500L), collapse = "")
+
+refuse <- function(...) {
+  stop(errorCondition(paste0(...), class = "rbridge_data", call = NULL))
 }
 
 # A design that nlme would call singular: the columns that the others determine.
@@ -176,8 +276,8 @@ aliased <- function(model) {
 }
 
 release <- function(id) {
-  rm(list = as.character(id), envir = models)
-  rm(list = paste0(".rb_", id), envir = shelf)
+  suppressWarnings(rm(list = as.character(id), envir = models))
+  suppressWarnings(rm(list = paste0(".rb_", id), envir = shelf))
 }
 
 # ---- everything that Python will need to know of a fit, in one answer -------------------------
@@ -224,6 +324,9 @@ describe_levels <- function(fitted, frame) {
     group <- names(fitted$groups)[length(structures) + 1L - i]
     label <- as.character(fitted$groups[[group]])
     b <- fitted$coefficients$random[[length(structures) + 1L - i]]
+    # where one factor serves twice, nlme names the rows by the factor and not by its second self
+    named <- names(fitted$coefficients$random)[length(structures) + 1L - i]
+    row <- as.character(fitted$groups[[named]])[!duplicated(label)]
     labels <- unique(label)
     list(
       group = group, names = nlme::Names(structures[[i]]),
@@ -231,7 +334,7 @@ describe_levels <- function(fitted, frame) {
       Z = unname(Z[, seq(ends[i] - sizes[i] + 1L, ends[i]), drop = FALSE]),
       codes = match(label, labels) - 1L, labels = labels,
       D = unname(fitted$sigma^2 * as.matrix(structures[[i]])),
-      b = unname(b[labels, , drop = FALSE])
+      b = unname(b[row, , drop = FALSE])
     )
   })
 }
@@ -320,13 +423,29 @@ describe_varfunc <- function(vf, tag) {
   )
 }
 
-versions <- function() {
-  available <- function(p) if (nzchar(system.file(package = p))) as.character(utils::packageVersion(p)) else ""
-  list(
-    R = paste(R.version$major, R.version$minor, sep = "."), nlme = available("nlme"),
-    lmeInfo = available("lmeInfo"), platform = R.version$platform,
-    BLAS = c(utils::sessionInfo()$BLAS, "")[1L], libraries = .libPaths(), home = R.home()
+versions <- function(load = FALSE) {
+  c(
+    list(R = paste(R.version$major, R.version$minor, sep = ".")),
+    installed("nlme", load), installed("lmeInfo", load),
+    list(
+      platform = R.version$platform, BLAS = c(utils::sessionInfo()$BLAS, "")[1L],
+      libraries = .libPaths(), home = R.home(), tempdir = tempdir(),
+      locale = Sys.getlocale("LC_CTYPE")
+    )
   )
+}
+
+# Version and error; `load` finds out whether the package is more than a folder.
+installed <- function(package, load) {
+  version <- error <- ""
+  tryCatch({
+    version <- as.character(utils::packageVersion(package))
+    if (load) loadNamespace(package)
+  }, error = function(e) {
+    version <<- ""
+    error <<- clean(conditionMessage(e))
+  })
+  stats::setNames(list(version, error), paste0(package, c("", " error")))
 }
 
 # ---- the design of new data -----------------------------------------------------------------
@@ -377,6 +496,10 @@ reference <- function(id, what, type) {
 # lmeInfo reads random effects and groups out of texts by regular expressions. In a copy of the fit
 # they get names it reads rightly; the design matrix is handed over as columns of the data.
 neutral <- function(fitted) {
+  # nlme updates a fitted(.) covariate once more at the end, but not the weights that belong to it
+  if (!is.null(vf <- fitted$modelStruct$varStruct) && length(stats::coef(vf))) {
+    fitted$modelStruct$varStruct <- nlme::`coef<-`(vf, value = stats::coef(vf))
+  }
   if (!inherits(fitted, "lme")) return(fitted)
   structures <- fitted$modelStruct$reStruct
   Z <- stats::model.matrix(structures, fitted$data)

@@ -28,7 +28,7 @@ def from_r(value: Any) -> Any:
     if isinstance(value, ri.StrSexpVector):
         return tuple(None if item is ri.NA_Character else str(item) for item in value)
     if isinstance(value, ri.FloatSexpVector):
-        return _shaped(np.array(value.memoryview(), dtype=np.float64), value)
+        return _shaped(_raw(value, np.float64), value)
     if isinstance(value, ri.BoolSexpVector):
         return _shaped(_logicals(value), value)
     if isinstance(value, ri.IntSexpVector):
@@ -40,18 +40,19 @@ def from_r(value: Any) -> Any:
     raise TypeError(f"R gave a {type(value).__name__}, which has no plain form")
 
 
-def _raw_integers(vector: Any) -> np.ndarray[Any, Any]:
-    return np.array(vector.memoryview(), dtype=np.int32)
+def _raw(vector: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    # rpy2 gives no memoryview of an empty vector
+    return np.array(vector.memoryview(), dtype=dtype) if len(vector) else np.empty(0, dtype)
 
 
 def _integers(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw_integers(vector)
+    raw = _raw(vector, np.int32)
     missing = raw == np.iinfo(np.int32).min
     return np.where(missing, np.nan, raw) if missing.any() else raw.astype(np.int64)
 
 
 def _logicals(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw_integers(vector)
+    raw = _raw(vector, np.int32)
     missing = raw == np.iinfo(np.int32).min
     if not missing.any():
         return raw.astype(bool)

@@ -17,8 +17,8 @@ from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot, PdBlock, RandomLevel, VarFunc
 from ..errors import LmeInfoUnsupported, RError, RPackageError, SpecError
 from .locate import INSTALL_LMEINFO
-from .nlme import Fitted, r_versions
-from .session import session
+from .nlme import Fitted, require
+from .session import RSession, session
 
 TYPES = ("expected", "average")
 _PD = {"pdLogChol", "pdSymm", "pdDiag"}
@@ -103,23 +103,18 @@ def _ask(fitted: Fitted, what: str, kind: str) -> dict[str, NDArray[np.float64]]
     reason = unsupported(fitted.snapshot)
     if reason:
         raise LmeInfoUnsupported(reason)
-    require_lmeinfo()
+    require_lmeinfo(fitted.handle.r)
     name = "extract_varcomp" if what == "extract_varcomp" else "fisher_info"
     try:
-        value: dict[str, NDArray[np.float64]] = (
-            session().call("reference", fitted.handle.number, name, kind).value
-        )
+        value: dict[str, NDArray[np.float64]] = fitted.handle.ask("reference", name, kind)
     except RError as error:
         raise LmeInfoUnsupported(f"lmeInfo fails on this model: {error.message}") from error
     return value
 
 
-def require_lmeinfo() -> None:
-    """Raise RPackageError where lmeInfo is not installed."""
-    found = r_versions()
-    if not found["lmeInfo"]:
-        where = found["libraries"]
-        raise RPackageError(f"R's package lmeInfo is not installed in {where}: {INSTALL_LMEINFO}")
+def require_lmeinfo(r: RSession | None = None) -> None:
+    """Raise RPackageError where lmeInfo is missing, broken or too old."""
+    require(r or session(), "lmeInfo", INSTALL_LMEINFO)
 
 
 def _names(snapshot: FitSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:

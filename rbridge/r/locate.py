@@ -13,11 +13,15 @@ INSTALL_R = (
     "Install R 4.2 or newer with nlme (Debian, Ubuntu: apt install r-base-core r-cran-nlme; "
     "macOS: brew install r; else from CRAN), or set R_HOME to where it is."
 )
-INSTALL_NLME = 'apt install r-cran-nlme (Debian, Ubuntu), or run install.packages("nlme") in R'
+INSTALL_NLME = (
+    "apt install --reinstall r-cran-nlme (Debian, Ubuntu), or Rscript -e "
+    "'install.packages(\"nlme\")'"
+)
 INSTALL_LMEINFO = (
-    'run install.packages("lmeInfo") in R, or "make setup" in rbridge\'s own folder; '
+    "Rscript -e 'install.packages(\"lmeInfo\")', or \"make setup\" in rbridge's own folder; "
     "everything but fit.lmeinfo works without it"
 )
+LIBRARIES = ("lib/libR.so", "lib/libR.dylib", "bin/x64/R.dll", "bin/R.dll")
 
 
 def r_home() -> Path:
@@ -33,18 +37,32 @@ def r_home() -> Path:
         return _checked(Path(named), "R_HOME")
     program = shutil.which("R")
     if program is None:
-        raise RNotFoundError(f"R was not found: R_HOME is not set and no R is on PATH. {INSTALL_R}")
-    answer = subprocess.run([program, "RHOME"], capture_output=True, text=True, check=False)
-    lines = answer.stdout.split()
+        path = os.environ.get("PATH", "")
+        raise RNotFoundError(
+            f"R was not found: R_HOME is not set and no R is on PATH ({path}). {INSTALL_R}"
+        )
+    return _checked(_asked(program), f"{program} RHOME")
+
+
+def _asked(program: str) -> Path:
+    """The home that the program ``R`` names."""
+    command = [program, "RHOME"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RNotFoundError(f"{program} does not run: {error}. {INSTALL_R}") from None
+    lines = answer.stdout.splitlines()
     if answer.returncode or not lines:
         raise RNotFoundError(f"{program} does not run: {answer.stderr.strip()}. {INSTALL_R}")
-    return _checked(Path(lines[-1]), f"{program} RHOME")
+    return Path(lines[-1].strip())
 
 
 def _checked(home: Path, source: str) -> Path:
     # R ends the process, with no exception, when its base package is not there.
-    if not (home / "library" / "base").is_dir():
-        raise RNotFoundError(
-            f"{source} names {home}, which holds no R (no library/base). {INSTALL_R}"
-        )
+    if not (home / "library" / "base" / "R").is_dir():
+        told = f"{source} names {home}, which holds no R (no library/base/R)"
+        raise RNotFoundError(f"{told}. {INSTALL_R}")
+    if not any((home / name).exists() for name in LIBRARIES):
+        told = f"the R in {home} has no shared library (lib/libR.so), which Python needs"
+        raise RNotFoundError(f"{told}: install Debian's r-base-core, or build R with --enable-R-shlib")
     return home

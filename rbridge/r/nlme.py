@@ -26,20 +26,41 @@ from ..core.snapshot import (
 )
 from ..frame import Column
 from ..design import Design, Names, build_design, payload
-from ..errors import ConvergenceWarning, FitError, RError, RPackageError, RWarning
+from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
 from ..spec import ModelSpec
 from .locate import INSTALL_NLME
-from .session import Answer, session
+from .session import Answer, RSession, session
+
+MINIMUM_R = {"R": "4.2", "nlme": "3.1-157", "lmeInfo": "0.3.2"}
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)
 
 
 class ModelHandle:
-    """A fitted model that lives in R under a number, until this object is gone."""
+    """A fitted model that lives in R under a number, until this object is gone.
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        weakref.finalize(self, session().forget, number)
+    When the worker process that held it has died, it is fitted again in the next one.
+    """
+
+    def __init__(self, r: RSession, number: int, model: Mapping[str, Any]) -> None:
+        self.r, self._model = r, model
+        self._hold(number)
+
+    def _hold(self, number: int) -> None:
+        self._number, self._generation = number, self.r.generation
+        weakref.finalize(self, self.r.forget, number, self._generation)
+
+    @property
+    def number(self) -> int:
+        """The model's number in the R that now runs."""
+        if self._generation != self.r.generation:
+            self._hold(int(self.r.call("fit", self._model).value["id"][0]))
+        return self._number
+
+    def ask(self, name: str, *args: Any) -> Any:
+        """The value that a function of bridge.R gives for this model."""
+        with self.r.steady:
+            return self.r.call(name, self.number, *args).value
 
 
 @dataclass(frozen=True)
@@ -57,49 +78,92 @@ def fit(spec: ModelSpec, data: pd.DataFrame) -> Fitted:
     Raises
     ------
     DataError, SpecError
-        Before R is asked.
+        Before R is asked, or before it fits.
     FitError
         nlme's own error, with the columns' names.
     RNotFoundError, InstallationError, RPackageError
+    SessionError
+        The worker process of ``rb.set_isolation("process")`` died or took too long.
     """
     design = build_design(spec, data)
     model = payload(spec, design)
     r = session()
-    _require_nlme()
-    try:
-        answer = r.call("fit", model)
-    except RError as error:
-        raise _explained(error, spec, model, design.names) from None
-    said = tuple(design.names.back(text) for text in answer.warnings)
-    converged = not any(_NOT_CONVERGED.search(text) for text in said)
-    for text in said:
+    require(r, "nlme", INSTALL_NLME)
+    with r.steady:
+        handle, answer = _fit(r, model, design)
+    back = design.names.back
+    for text in answer.warnings:
         category = ConvergenceWarning if _NOT_CONVERGED.search(text) else RWarning
-        warnings.warn(text, category, stacklevel=3)
-    handle = ModelHandle(int(answer.value["id"][0]))
-    about = {"converged": converged, "warnings": said, "spec": spec.to_dict()}
+        warnings.warn(back(text), category, stacklevel=4)
+    about = {
+        "converged": not any(map(_NOT_CONVERGED.search, answer.warnings)),
+        "warnings": tuple(map(back, answer.warnings)),
+        "spec": spec.to_dict(),
+        "provenance": provenance(r),
+    }
     return Fitted(_snapshot(answer, spec, design, about), handle, design)
 
 
-def _require_nlme() -> None:
-    found = r_versions()
-    if not found["nlme"]:
-        where = found["libraries"]
-        raise RPackageError(f"R's package nlme is not installed in {where}: {INSTALL_NLME}")
+def _fit(r: RSession, model: dict[str, Any], design: Design) -> tuple[ModelHandle, Answer]:
+    try:
+        answer = r.call("fit", model)
+    except RError as error:
+        raise _explained(r, error, model, design) from None
+    return ModelHandle(r, int(answer.value["id"][0]), model), answer
 
 
-def _explained(error: RError, spec: ModelSpec, model: dict[str, Any], names: Names) -> FitError:
-    """nlme's error under the user's names, and for a singular design the columns to blame."""
-    message = names.back(error.message)
-    if re.search("singular", message, re.I):
-        try:
-            columns = session().call("aliased", model).value
-        except RError:
-            columns = ()
+def require(r: RSession, package: str, mend: str) -> None:
+    """Raise RPackageError where an R package is missing, broken or too old."""
+    found = r_versions(r)
+    version, where = found[package], found["libraries"]
+    if not version:
+        why = found[f"{package} error"]
+        raise RPackageError(f"R's package {package} cannot be loaded from {where} ({why}): {mend}")
+    if not at_least(version, MINIMUM_R[package]):
+        wanted = f"{MINIMUM_R[package]} or newer is needed"
+        raise RPackageError(f"R's package {package} is {version}, {wanted}: {mend}")
+
+
+def at_least(found: str, minimum: str) -> bool:
+    """Whether a version (3.1-162, 3.5.9+dfsg) is not older than another."""
+
+    def parts(text: str) -> list[int]:
+        return [int(digits) for digits in re.findall(r"\d+", text)[:4]]
+
+    return parts(found) >= parts(minimum)
+
+
+def _explained(
+    r: RSession, error: RError, model: dict[str, Any], design: Design
+) -> FitError | DataError:
+    """nlme's error under the user's names, and the columns to blame where they can be told."""
+    back = design.names.back
+    if "rbridge_data" in error.r_class:
+        return DataError(back(error.message))
+    message = back(error.message)
+    if re.search("singular", error.message, re.I):
+        columns = _aliased(r, model)
         if columns:
-            listed = ", ".join(names.back(column) for column in columns)
+            listed = ", ".join(map(back, columns))
             message += f" — the other fixed effects determine {listed}: leave out what repeats"
-    said = tuple(names.back(text) for text in error.warnings)
+    if error.message.startswith("contrasts can be applied only"):
+        alone = [name for name, token in design.names.value.items() if _one_value(design, token)]
+        message += f" — columns with a single value: {', '.join(map(repr, alone))}"
+    said = tuple(map(back, error.warnings))
     return FitError(message, error.call, error.r_class, error.traceback, said)
+
+
+def _aliased(r: RSession, model: dict[str, Any]) -> tuple[str, ...]:
+    try:
+        columns: tuple[str, ...] = r.call("aliased", model).value
+    except RError:
+        return ()
+    return columns
+
+
+def _one_value(design: Design, token: str) -> bool:
+    values = design.columns[token].values
+    return bool((values == values[0]).all())
 
 
 # --- plain answer → snapshot ------------------------------------------------------------------
@@ -124,7 +188,6 @@ def _snapshot(
         log_lik=float(got["log_lik"][0]),
         rows=design.rows,
         n_dropped=design.n_dropped,
-        provenance=provenance(),
         **arrays,
         **about,
     )
@@ -189,20 +252,29 @@ def _apvar(got: dict[str, Any], back: Any) -> ApVar | ApVarUnavailable:
 # --- provenance -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def r_versions() -> dict[str, str]:
-    """Versions and places of R and of the R packages that rbridge uses."""
-    answer = session().call("versions").value
-    return {name: ", ".join(values) for name, values in answer.items()}
+_versions: weakref.WeakKeyDictionary[RSession, dict[str, str]] = weakref.WeakKeyDictionary()
 
 
-@lru_cache(maxsize=1)
-def provenance() -> dict[str, str]:
+def r_versions(r: RSession | None = None) -> dict[str, str]:
+    """Versions and places of R and of the R packages that rbridge uses; asked once."""
+    r = r or session()
+    if r not in _versions:
+        answer = r.call("versions").value
+        _versions[r] = {name: ", ".join(values) for name, values in answer.items()}
+    return _versions[r]
+
+
+def provenance(r: RSession) -> dict[str, str]:
     """Versions of everything that took part in a fit."""
-    found = r_versions()
+    found = r_versions(r)
+    names = ("R", "nlme", "lmeInfo", "platform", "BLAS")
+    return {**_python_versions(), **{name: found[name] for name in names}}
+
+
+@lru_cache(maxsize=1)
+def _python_versions() -> dict[str, str]:
     python = {name: _version(name) for name in ("rbridge", "rpy2", "numpy", "pandas")}
-    r = {name: found[name] for name in ("R", "nlme", "lmeInfo", "platform", "BLAS")}
-    return {"python": platform.python_version(), **python, **r}
+    return {"python": platform.python_version(), **python}
 
 
 def _version(package: str) -> str:
@@ -224,5 +296,5 @@ def new_design_matrix(fitted: Fitted, columns: Mapping[str, Column]) -> dict[str
         ``X`` (n, p) and ``Z``, a list of (n, q) for the levels, outermost first.
     """
     plain = {name: vars(col) for name, col in columns.items()}
-    answer: dict[str, Any] = session().call("new_design", fitted.handle.number, plain).value
+    answer: dict[str, Any] = fitted.handle.ask("new_design", plain)
     return answer

@@ -1,0 +1,173 @@
+"""R in a worker process: killed at a time limit or on Ctrl-C, replaced when it dies.
+
+The worker is a fresh Python with a :class:`~rbridge.r.session.Session`; questions and answers
+cross a private pipe. Models stay there under a number, as in the embedded R.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any
+
+from ..errors import RError, SessionError, TimeLimitError
+from .session import Answer
+
+FAILURES = 500  # nlme loses about 9 kB for every failed fit: a new worker after 5 MB
+TAIL = 600  # characters of a dead worker's last words that the error shows
+
+
+class _Worker:
+    """One child process with its pipe and its own temporary directory."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rbridge-"))
+        self.pipe, theirs = Pipe()
+        with theirs, open(self.folder / "said", "wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "rbridge.r.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=_environment(self.folder),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent to judge
+            )
+
+    def kill(self) -> str:
+        """End the child at once; what it last said."""
+        self.process.kill()
+        self.process.wait()
+        self.pipe.close()
+        try:
+            said = (self.folder / "said").read_text("utf-8", "replace").strip()
+        except OSError:
+            said = ""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return said[-TAIL:]
+
+    def leave(self) -> None:
+        """Let the child end by itself (in a forked copy: it is the parent's)."""
+        self.pipe.close()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """This process's environment, its module path, and a temporary directory to delete."""
+    path = os.pathsep.join(dict.fromkeys(p or os.getcwd() for p in sys.path))
+    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
+
+
+class ProcessSession:
+    """The same calls as :class:`~rbridge.r.session.Session`, answered by a worker process.
+
+    Parameters
+    ----------
+    timeout : float, optional
+        Seconds that one call may take.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self.generation = 0
+        self._timeout = timeout
+        self._worker: _Worker | None = None
+        self._pid = os.getpid()
+        self.steady = threading.RLock()
+        self._forgotten: deque[tuple[int, int]] = deque()
+        self._failures = 0
+        atexit.register(self.close)
+
+    def call(self, name: str, *args: Any) -> Answer:
+        """Call a function of bridge.R in the worker.
+
+        Raises
+        ------
+        RError, InstallationError
+            As from the embedded R.
+        TimeLimitError
+            The call took longer than the limit; the worker was killed.
+        SessionError
+            The worker died; the next call starts another.
+        """
+        if os.getpid() != self._pid:
+            self._after_fork()
+        with self.steady:
+            self._worker = self._worker or _Worker()
+            try:
+                return self._ask(self._worker, name, args)
+            except RError:
+                self._failures += 1
+                raise
+
+    def forget(self, number: int, generation: int) -> None:
+        """Release a fitted model at the next call; safe in any finaliser."""
+        self._forgotten.append((number, generation))
+
+    def close(self) -> None:
+        """End the worker."""
+        worker = self._part()
+        if worker is not None:
+            worker.kill() if os.getpid() == self._pid else worker.leave()
+
+    def _part(self) -> _Worker | None:
+        """The worker, no longer this session's; with it go the numbers of its models."""
+        worker, self._worker = self._worker, None
+        self.generation += worker is not None
+        self._failures = 0
+        return worker
+
+    def _ask(self, worker: _Worker, name: str, args: tuple[Any, ...]) -> Answer:
+        try:
+            status, value = self._exchange(worker.pipe, (name, args, self._released()))
+        except (EOFError, OSError):
+            raise SessionError(self._last_words(worker, name)) from None
+        except BaseException:  # the time limit, Ctrl-C: an answer to come would be mistaken
+            self.close()
+            raise
+        if status == "error":
+            raise value
+        return Answer(*value)
+
+    def _exchange(self, pipe: Connection, question: tuple[Any, ...]) -> Any:
+        started = time.monotonic()
+        pipe.send(question)
+        if self._timeout is None:
+            return pipe.recv()
+        if not pipe.poll(self._timeout - (time.monotonic() - started)):
+            raise TimeLimitError(f"R took longer than {self._timeout:g} s and was stopped")
+        return pipe.recv()
+
+    def _released(self) -> list[int]:
+        """Models of this worker that nobody holds any more."""
+        gone = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
+        return [number for number, generation in gone if generation == self.generation]
+
+    def _last_words(self, worker: _Worker, name: str) -> str:
+        self._part()
+        try:
+            status = worker.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:  # it closed the pipe and lives on
+            status = 0
+        how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        said = worker.kill()
+        text = f"the R worker ended during {name} ({how}); the next call starts another"
+        return f"{text}. It said last: {said}" if said else text
+
+    def recycle(self) -> None:
+        """Replace a worker in which many fits have failed; called between fits."""
+        with self.steady:
+            if self._failures >= FAILURES:
+                self.close()
+
+    def _after_fork(self) -> None:
+        """A forked child has a worker of its own."""
+        self.close()
+        self.__init__(self._timeout)  # type: ignore[misc]
