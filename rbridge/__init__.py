@@ -11,6 +11,7 @@ from .core.snapshot import ApVarUnavailable, FitSnapshot
 from .crosscheck import Crosscheck
 from .doctor import doctor
 from .errors import RBridgeError
+from .r.isolation import set_isolation
 from .results import ApVar, LmeResults, VarcompVcov, ranef_params
 from .spec import ModelSpec
 from .structures import (
@@ -59,6 +60,7 @@ __all__ = [
     "lme",
     "load",
     "ranef_params",
+    "set_isolation",
     "corAR1",
     "corARMA",
     "corCAR1",
