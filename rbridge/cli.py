@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pandas as pd
 
-from .errors import DataError, RBridgeError, SpecError
+from .data_files import as_category, read_data
+from .errors import RBridgeError, SpecError
 
 AGREE, DISAGREE, UNCHECKED = 0, 1, 2
 
@@ -64,11 +64,7 @@ def _model_options(command: Any) -> Any:
 def _fit(data: Path, category: tuple[str, ...], **options: Any) -> Any:
     from . import gls, lme
 
-    frame = read_data(data)
-    for name in category:
-        if name not in frame:
-            raise DataError(f"--category: {data.name} has no column {name!r}")
-        frame[name] = frame[name].astype("category")
+    frame = as_category(read_data(data), category, data.name)
     fixed, random = options.pop("fixed"), options.pop("random")
     options["contrasts"] = dict(_pair(text, "--contrasts") for text in options["contrasts"])
     pairs = [_pair(text, "--control") for text in options["control"]]
@@ -92,32 +88,6 @@ def _literal(text: str) -> bool | float | str:
         return float(text)
     except ValueError:
         return text
-
-
-def read_data(path: Path) -> pd.DataFrame:
-    """A data file by its ending: csv, tsv, parquet, feather.
-
-    Raises
-    ------
-    DataError
-        Another ending, or a file that cannot be read.
-    """
-    readers = {
-        ".csv": pd.read_csv,
-        ".tsv": lambda file: pd.read_csv(file, sep="\t"),
-        ".parquet": pd.read_parquet,
-        ".feather": pd.read_feather,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: the ending must be one of {', '.join(readers)}")
-    try:
-        frame: pd.DataFrame = reader(path)
-    except ImportError as error:
-        raise DataError(f"{path}: pandas needs another package to read this: {error}") from None
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
-    return frame
 
 
 @main.command()

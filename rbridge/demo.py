@@ -10,7 +10,6 @@ import pandas as pd
 
 from . import datasets
 from .api import lme
-from .crosscheck import crosscheck
 from .errors import RPackageError
 from .report import Report
 from .results import ApVar, LmeResults, VarcompVcov, ranef_params
@@ -33,7 +32,7 @@ def run(show: Callable[[str], object]) -> int:
     show(str(_side_by_side(fit, reference)))
     if note:
         show(note + "\n")
-    check = crosscheck(fit, reference if note else None)
+    check = fit.crosscheck()
     show(str(check))
     return 0 if check.passed else 1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-OK, NOTE, WARNING, FAILURE = "ok", "note", "warning", "failure"
-MARKS = {OK: "✓", NOTE: "·", WARNING: "!", FAILURE: "✗"}
+OK, NOTE, WARNING, FAILURE, UNCHECKED = "ok", "note", "warning", "failure", "unchecked"
+MARKS = {OK: "✓", NOTE: "·", WARNING: "!", FAILURE: "✗", UNCHECKED: "?"}
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Finding:
     ----------
     code : str
         What was looked at: ``A``, ``B``, ``C``, ``gradient``, ``boundary`` …
-    level : {"ok", "note", "warning", "failure"}
+    level : {"ok", "note", "warning", "failure", "unchecked"}
+        ``unchecked``: it should have been looked at and could not be.
     size : float or None
         How much, in the unit that ``text`` names; None where there is nothing to measure.
     text : str

@@ -53,7 +53,8 @@ def _new_columns(design: Design, data: pd.DataFrame, names: list[str]) -> dict[s
             count = int(new.missing.sum())
             raise DataError(f"column {name!r} of the new data has {count} missing value(s)")
         columns[token] = _same_levels(new, design.columns[token], name)
-    return columns
+    # without a column R would not know how many rows there are
+    return columns or {"rows": Column("double", np.zeros(len(data)))}
 
 
 def _same_levels(new: Column, old: Column, name: str) -> Column:
