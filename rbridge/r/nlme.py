@@ -72,8 +72,8 @@ class Fitted:
     design: Design
 
 
-def fit(spec: ModelSpec, data: pd.DataFrame) -> Fitted:
-    """Fit a model with nlme.
+def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
+    """Fit a model with nlme; a Design is data that need no conversion any more.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame) -> Fitted:
     SessionError
         The worker process of ``rb.set_isolation("process")`` died or took too long.
     """
-    design = build_design(spec, data)
+    design = data if isinstance(data, Design) else build_design(spec, data)
     model = payload(spec, design)
     r = session()
     require(r, "nlme", INSTALL_NLME)

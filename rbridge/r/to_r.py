@@ -46,7 +46,7 @@ def to_r(value: Any) -> Any:
 
 def _array(array: np.ndarray[Any, Any]) -> Any:
     """A numeric vector, or a matrix in R's column-major order; one copy, no loop."""
-    flat = np.ascontiguousarray(array.ravel(order="F"))
+    flat = np.require(array.ravel(order="F"), requirements="CA")  # Dask sends unaligned ones
     if flat.dtype == np.float64:
         vector = ri.FloatSexpVector.from_memoryview(memoryview(flat))
     elif flat.dtype == np.int32:
