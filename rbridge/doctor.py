@@ -171,7 +171,7 @@ def _pinned(versions: Mapping[str, str], section: str) -> Iterator[Check]:
     for name, version in wanted.items():
         found = versions.get(name, "") or "not installed"
         # R prints nlme's 3.1-168 as 3.1.168 here and there
-        ok = fnmatch.fnmatch(found.replace("-", "."), version.replace("-", "."))
+        ok = fnmatch.fnmatch(found.split("+")[0].replace("-", "."), version.replace("-", "."))
         mend = f"the pin is {version}: rebuild the image, or change rbridge/pins.toml"
         yield Check(f"pinned {name}", f"{found} (pin: {version})", ok, mend)
 

@@ -77,7 +77,8 @@ def test_none_is_a_level_of_alfalfa_not_a_gap() -> None:
 
 
 def test_each_load_is_a_fresh_frame() -> None:
-    datasets.load("rail").loc[0, "travel"] = -1
+    changed = datasets.load("rail")
+    changed.loc[0, "travel"] = -1
     datasets.describe("rail")["columns"].clear()
     assert datasets.load("rail")["travel"].min() > 0
 

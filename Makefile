@@ -1,0 +1,36 @@
+# `make demo` and `make test` are all a fresh machine needs; docker/setup.sh says what it installs.
+.PHONY: help setup ready demo test lint bench image clean
+.DEFAULT_GOAL := help
+PYTEST_ARGS ?=
+PYTHON := .venv/bin/python
+SOURCES := rbridge tests $(wildcard benchmarks/*.py)
+
+help:    ## this list
+	@sed -n 's/^\([a-z]*\): .*## /make \1\t/p' Makefile | expand -t 16
+
+setup:   ## install what is missing: Debian's packages, .venv, lmeInfo (does nothing the second time)
+	@docker/setup.sh
+
+ready:
+	@docker/setup.sh --quick
+
+demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by side
+	@.venv/bin/rbridge demo
+
+test: ready    ## the tests (PYTEST_ARGS="-m 'not r'" and the like)
+	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: ready    ## black, flake8, mypy
+	$(PYTHON) -m black --check --quiet $(SOURCES) || { $(PYTHON) -m black --diff --quiet $(SOURCES); exit 1; }
+	$(PYTHON) -m flake8 $(SOURCES)
+	$(PYTHON) -m mypy
+
+bench: ready    ## every benchmark, one after the other
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+
+image:   ## the image rbridge (docker, podman or buildah)
+	@docker/image.sh build
+
+clean:   ## remove .venv and what builds and tests leave behind
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .hypothesis
+	find rbridge tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
