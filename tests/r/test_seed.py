@@ -30,8 +30,8 @@ def test_native_information_is_lmeinfos(seed_fit, lmeinfo_installed):
 
 
 def test_delta_from_live_apvar_is_near_the_seeds(seed_fit):
-    # nlme's finite differences: 0.17098 to 0.17125 with the order of the subjects
-    assert seed_fit.varcomp_vcov("delta").cov.loc[COV, COV] == pytest.approx(0.1711, rel=2e-3)
+    # nlme's finite differences: 0.1710 to 0.1723 with the order of the subjects and the BLAS
+    assert seed_fit.varcomp_vcov("delta").cov.loc[COV, COV] == pytest.approx(0.1716, rel=6e-3)
 
 
 def test_varcorr(seed_fit, ask_r):
