@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
-from .errors import RBridgeError
-from .r.locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, r_home
+from .errors import RBridgeError, SessionError
+from .r.locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, MINIMUM_R, at_least, r_home
+from .r.process import ProcessSession
 
 MINIMUM = {"numpy": "1.24", "pandas": "1.5", "scipy": "1.10", "rpy2": "3.5.9"}
 OPTIONAL = ("matplotlib", "joblib")
@@ -98,7 +99,7 @@ def _python_packages() -> Iterator[Check]:
     for name, minimum in MINIMUM.items():
         found = _installed(name)
         mend = f"pip install '{name}>={minimum}'"
-        ok = bool(found) and _at_least(found, minimum)
+        ok = bool(found) and at_least(found, minimum)
         yield Check(name, found or "not installed", ok, mend)
     for name in OPTIONAL:
         yield Check(name, _installed(name) or "not installed (optional)")
@@ -111,33 +112,52 @@ def _installed(name: str) -> str:
         return ""
 
 
-def _at_least(found: str, minimum: str) -> bool:
-    def parts(text: str) -> list[int]:
-        return [int("".join(c for c in part if c.isdigit()) or 0) for part in text.split(".")]
-
-    return parts(found) >= parts(minimum)
-
-
 def _r() -> Iterator[Check]:
-    """R and its packages, as the embedded R sees them."""
+    """R and its packages, as an R inside Python sees them."""
     try:
         yield Check("R home", str(r_home()))
     except RBridgeError as error:
         yield Check("R home", "not found", False, str(error))
         return
-    from .r.nlme import r_versions
-
     try:
-        found = r_versions()
+        found = _ask_r()
     except RBridgeError as error:
-        yield Check("R", "cannot be loaded", False, str(error))
+        mend = f"{error}. {INSTALL_R}" if isinstance(error, SessionError) else str(error)
+        yield Check("R", "cannot be loaded", False, mend)
         return
-    yield Check("R", found["R"], _at_least(found["R"], "4.2"), INSTALL_R)
-    yield Check("nlme", found["nlme"] or "not installed", bool(found["nlme"]), INSTALL_NLME)
-    good = found["lmeInfo"] and _at_least(found["lmeInfo"], "0.3.2")
-    yield Check("lmeInfo", found["lmeInfo"] or "not installed", bool(good), INSTALL_LMEINFO)
-    for name in ("platform", "BLAS", "libraries"):
+    yield Check("R", found["R"], at_least(found["R"], MINIMUM_R["R"]), INSTALL_R)
+    yield _r_package("nlme", found, INSTALL_NLME)
+    yield _r_package("lmeInfo", found, INSTALL_LMEINFO)
+    for name in ("platform", "BLAS", "libraries", "locale"):
         yield Check(name, found[name])
+    yield from _not_read()
+
+
+def _ask_r() -> dict[str, str]:
+    """R's answer from a process of its own: a broken R may end the process that loads it."""
+    r = ProcessSession(timeout=120)
+    try:
+        answer = r.call("versions", True).value
+    finally:
+        r.close()
+    return {name: ", ".join(values) for name, values in answer.items()}
+
+
+def _r_package(name: str, found: Mapping[str, str], mend: str) -> Check:
+    version, minimum = found[name], MINIMUM_R[name]
+    if not version:
+        return Check(name, f"cannot be loaded: {found[f'{name} error']}", False, mend)
+    if not at_least(version, minimum):
+        return Check(name, version, False, f"{minimum} or newer is needed: {mend}")
+    return Check(name, version)
+
+
+def _not_read() -> Iterator[Check]:
+    """R's startup files that an R of one's own would read here, and rbridge does not."""
+    ways = {".Renviron": "R_ENVIRON_USER", ".Rprofile": "RBRIDGE_R_PROFILE"}
+    for file, variable in ways.items():
+        if os.path.exists(file) and variable not in os.environ:
+            yield Check(file, f"not read; set {variable}={file} if the analysis needs it")
 
 
 def read_pins() -> dict[str, dict[str, str]]:

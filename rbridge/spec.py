@@ -194,7 +194,7 @@ def _check_value(argument: str, value: object, wanted: str) -> None:
         ok = ok and (wanted == "number" or value == int(value))  # type: ignore[call-overload]
         wanted = f"a {wanted}, not negative"
     else:
-        ok = value in wanted.split()
+        ok = isinstance(value, str) and value in wanted.split()
         wanted = " or ".join(map(repr, wanted.split()))
     if not ok:
         raise SpecError(f"{argument} must be {wanted}, not {value!r}")

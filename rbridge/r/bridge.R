@@ -100,10 +100,12 @@ keep_state <- function() {
 
 # Names only, never arguments: a call can hold the user's data.
 describe <- function(e, calls) {
-  calls <- utils::tail(calls, 100L)  # a runaway recursion has thousands
+  heads <- vapply(utils::tail(calls, 100L), head_of, "")  # a runaway recursion has thousands
+  ours <- match("do.call", heads, 0L)
+  heads <- heads[seq_along(heads) > ours & !heads %in% c("", ".handleSimpleError", "h", "fail")]
   list(
     message = clean(conditionMessage(e)), call = head_of(conditionCall(e)),
-    class = class(e), traceback = vapply(calls, head_of, ""), interrupted = FALSE
+    class = class(e), traceback = heads, interrupted = FALSE
   )
 }
 

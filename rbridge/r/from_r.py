@@ -1,11 +1,14 @@
-"""R → Python: R's vectors and lists become arrays, tuples of text, dicts and lists."""
+"""R → Python: R's vectors and lists become arrays, tuples of text, dicts, lists and DataFrames."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import rpy2.rinterface as ri
+
+_UNITS = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}  # of a difftime
 
 
 def from_r(value: Any) -> Any:
@@ -15,8 +18,8 @@ def from_r(value: Any) -> Any:
     -------
     None (NULL); tuple of str or None (character); float64 array (double, and integer with its
     NA as NaN); int64 array (integer without NA); bool array (logical; object array with None
-    where NA); dict (named list) or list. Matrices keep their shape; factors, dates and other
-    classes come as the plain vectors below them, so bridge.R spells those out.
+    where NA); dict (named list) or list. Matrices keep their shape. A data frame comes as a
+    DataFrame; a factor, Date, POSIXct or difftime as the Series of :func:`to_series`.
 
     Raises
     ------
@@ -25,34 +28,109 @@ def from_r(value: Any) -> Any:
     """
     if value is ri.NULL:
         return None
-    if isinstance(value, ri.StrSexpVector):
-        return tuple(None if item is ri.NA_Character else str(item) for item in value)
-    if isinstance(value, ri.FloatSexpVector):
-        return _shaped(_raw(value, np.float64), value)
-    if isinstance(value, ri.BoolSexpVector):
-        return _shaped(_logicals(value), value)
-    if isinstance(value, ri.IntSexpVector):
-        return _shaped(_integers(value), value)
+    classes = _classes(value)
+    if "data.frame" in classes:
+        columns = {name: to_series(item) for name, item in zip(_texts(value.names), value)}
+        return pd.DataFrame(columns)
+    if classes & {"factor", "Date", "POSIXct", "difftime"}:
+        return to_series(value)
     if isinstance(value, ri.ListSexpVector):
         items = [from_r(item) for item in value]
         names = value.names
-        return items if names is ri.NULL else dict(zip(from_r(names), items))
-    raise TypeError(f"R gave a {type(value).__name__}, which has no plain form")
+        return items if names is ri.NULL else dict(zip(_texts(names), items))
+    if isinstance(value, ri.StrSexpVector):
+        return _texts(value)
+    return _shaped(_numbers(value), value)
 
 
-def _raw(vector: Any, dtype: Any) -> np.ndarray[Any, Any]:
-    # rpy2 gives no memoryview of an empty vector
-    return np.array(vector.memoryview(), dtype=dtype) if len(vector) else np.empty(0, dtype)
+def to_series(vector: Any) -> pd.Series:
+    """One column of a data frame, with its missing values and its class.
+
+    Returns
+    -------
+    Series
+        float64; Int64 where an integer has NA (else int64); boolean where a logical has NA (else
+        bool); object with None for text; category in the order of the levels; datetime64[ns] for
+        Date and POSIXct (with its time zone); timedelta64[ns] for difftime.
+    """
+    classes = _classes(vector)
+    if "factor" in classes:
+        codes = _raw_integers(vector).astype(np.int64)
+        codes = np.where(codes == np.iinfo(np.int32).min, -1, codes - 1)
+        levels = list(_texts(vector.do_slot("levels")))
+        return pd.Series(pd.Categorical.from_codes(codes, levels, ordered="ordered" in classes))
+    if "Date" in classes:
+        return _times(_numbers(vector), 86400, "M8[ns]")
+    if "POSIXct" in classes:
+        return _zoned(_times(_numbers(vector), 1, "M8[ns]"), vector)
+    if "difftime" in classes:
+        unit = _texts(vector.do_slot("units"))[0]
+        return _times(_numbers(vector), _UNITS[str(unit)], "m8[ns]")
+    if isinstance(vector, ri.StrSexpVector):
+        return pd.Series(list(_texts(vector)), dtype=object)
+    numbers = _numbers(vector)
+    if isinstance(vector, ri.BoolSexpVector):
+        return pd.Series(numbers, dtype=bool if numbers.dtype == bool else "boolean")
+    if isinstance(vector, ri.IntSexpVector) and numbers.dtype.kind == "f":
+        return pd.Series(numbers).astype("Int64")
+    return pd.Series(numbers)
+
+
+def _classes(value: Any) -> set[str]:
+    if "class" not in tuple(value.list_attrs()):
+        return set()
+    return {str(name) for name in value.do_slot("class")}
+
+
+def _times(values: np.ndarray[Any, Any], seconds: int, dtype: str) -> pd.Series:
+    """Seconds (or days …) since 1970 as nanoseconds; whole seconds stay exact."""
+    missing = np.isnan(values)
+    present = np.where(missing, 0.0, values) * seconds
+    whole = np.floor(present)
+    parts = np.rint((present - whole) * 1e9)
+    nanoseconds = whole.astype(np.int64) * 10**9 + parts.astype(np.int64)
+    return pd.Series(np.where(missing, np.iinfo(np.int64).min, nanoseconds).view(dtype))
+
+
+def _zoned(times: pd.Series, vector: Any) -> pd.Series:
+    given = _texts(vector.do_slot("tzone")) if "tzone" in tuple(vector.list_attrs()) else ()
+    zone = str(given[0]) if given and given[0] else ""
+    return times.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else times
+
+
+def _texts(vector: Any) -> tuple[str | None, ...]:
+    """Text with None for NA; bytes that are no UTF-8 are spelled out, ``<e9>``."""
+    try:
+        return tuple(None if item is ri.NA_Character else str(item) for item in vector)
+    except UnicodeDecodeError:
+        cleaned = ri.baseenv["iconv"](
+            ri.baseenv["enc2utf8"](vector), "UTF-8", "UTF-8", sub=ri.StrSexpVector(["byte"])
+        )
+        return tuple(None if item is ri.NA_Character else str(item) for item in cleaned)
+
+
+def _numbers(vector: Any) -> np.ndarray[Any, Any]:
+    if isinstance(vector, ri.FloatSexpVector):
+        return np.array(vector.memoryview() if len(vector) else (), dtype=np.float64)
+    if isinstance(vector, ri.BoolSexpVector):
+        return _logicals(vector)
+    if isinstance(vector, ri.IntSexpVector):
+        return _integers(vector)
+    raise TypeError(f"R gave a {type(vector).__name__}, which has no plain form")
+
+
+def _raw_integers(vector: Any) -> np.ndarray[Any, Any]:
+    return np.array(vector.memoryview() if len(vector) else (), dtype=np.int32)
 
 
 def _integers(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw(vector, np.int32)
+    raw = _raw_integers(vector)
     missing = raw == np.iinfo(np.int32).min
     return np.where(missing, np.nan, raw) if missing.any() else raw.astype(np.int64)
 
 
 def _logicals(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw(vector, np.int32)
+    raw = _raw_integers(vector)
     missing = raw == np.iinfo(np.int32).min
     if not missing.any():
         return raw.astype(bool)

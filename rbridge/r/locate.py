@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,6 +22,7 @@ INSTALL_LMEINFO = (
     "Rscript -e 'install.packages(\"lmeInfo\")', or \"make setup\" in rbridge's own folder; "
     "everything but fit.lmeinfo works without it"
 )
+MINIMUM_R = {"R": "4.2", "nlme": "3.1-157", "lmeInfo": "0.3.2"}
 LIBRARIES = ("lib/libR.so", "lib/libR.dylib", "bin/x64/R.dll", "bin/R.dll")
 
 
@@ -66,3 +68,12 @@ def _checked(home: Path, source: str) -> Path:
         told = f"the R in {home} has no shared library (lib/libR.so), which Python needs"
         raise RNotFoundError(f"{told}: install Debian's r-base-core, or build R with --enable-R-shlib")
     return home
+
+
+def at_least(found: str, minimum: str) -> bool:
+    """Whether a version (3.1-162, 2.2.3+dfsg) is not older than another."""
+
+    def parts(text: str) -> list[int]:
+        return [int(digits) for digits in re.findall(r"\d+", text)[:4]]
+
+    return parts(found) >= parts(minimum)

@@ -28,10 +28,9 @@ from ..frame import Column
 from ..design import Design, Names, build_design, payload
 from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
 from ..spec import ModelSpec
-from .locate import INSTALL_NLME
+from .locate import INSTALL_NLME, MINIMUM_R, at_least
 from .session import Answer, RSession, session
 
-MINIMUM_R = {"R": "4.2", "nlme": "3.1-157", "lmeInfo": "0.3.2"}
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)
 
@@ -122,15 +121,6 @@ def require(r: RSession, package: str, mend: str) -> None:
     if not at_least(version, MINIMUM_R[package]):
         wanted = f"{MINIMUM_R[package]} or newer is needed"
         raise RPackageError(f"R's package {package} is {version}, {wanted}: {mend}")
-
-
-def at_least(found: str, minimum: str) -> bool:
-    """Whether a version (3.1-162, 3.5.9+dfsg) is not older than another."""
-
-    def parts(text: str) -> list[int]:
-        return [int(digits) for digits in re.findall(r"\d+", text)[:4]]
-
-    return parts(found) >= parts(minimum)
 
 
 def _explained(

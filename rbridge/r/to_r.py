@@ -15,7 +15,7 @@ def to_r(value: Any) -> Any:
     Parameters
     ----------
     value : None, bool, int, float, str, array, or tuple of str, list, mapping of these
-        Arrays: float64, int32 (−2³¹ is NA), bool; two-dimensional ones become matrices.
+        Arrays: float64, int32 (−2³¹ is NA); two-dimensional ones become matrices.
         A tuple of str becomes a character vector, a list or a mapping an R list.
 
     Raises

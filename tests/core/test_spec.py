@@ -123,7 +123,7 @@ def test_a_model_is_plain_data():
         (lambda: lme_spec("y ~ x", "~ 1 | g", method="reml"), "method must be 'REML' or 'ML'"),
         (lambda: lme_spec("y ~ x", "~ 1 | g", na_action="omit"), "na_action must be"),
         (lambda: lme_spec("y ~ x", "~ 1 | g", control={"maxiter": 9}), "did you mean 'maxIter'"),
-        (lambda: lme_spec("y ~ x", "~ 1 | g", control={"opt": print}), "must be a number"),
+        (lambda: lme_spec("y ~ x", "~ 1 | g", control={"opt": print}), "must be 'nlminb' or"),
         (lambda: gls_spec("y ~ x", correlation=rb.varPower()), "correlation must be a corStruct"),
         (lambda: gls_spec("y ~ x", weights=rb.corAR1()), "weights must be a varFunc"),
         (lambda: ModelSpec.from_dict({"kind": "lme", "fixd": "y ~ x"}), "has no 'fixd'"),
