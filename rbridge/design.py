@@ -128,8 +128,9 @@ def check_frame(data: object) -> None:
     if not isinstance(data, pd.DataFrame):
         hint = " (use .to_pandas())" if hasattr(data, "to_pandas") else ""
         raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}{hint}")
-    if not len(data):
-        raise DataError("the data has no rows")
+    for axis, n in zip(("rows", "columns"), data.shape):
+        if not n:
+            raise DataError(f"the data has no {axis}")
 
 
 def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:

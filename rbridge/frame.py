@@ -10,6 +10,7 @@ import datetime
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Column:
         Levels of a factor, in order.
     ordered : bool
     zone : str
-        Time zone of a datetime; empty for a naive one.
+        Time zone of a datetime, UTC for a fixed offset; empty for a naive one.
     """
 
     kind: str
@@ -103,23 +104,23 @@ def _integer(series: pd.Series, name: str) -> Column:
     if not missing.any():
         values = series.to_numpy()
         return _integers(values if values.dtype.kind in "iu" else series.to_numpy("int64"), name)
-    values = series.to_numpy("float64", na_value=np.nan)
-    return _exact(values, name)
+    if not missing.all():
+        _check_exact(series[~missing], name)
+    return Column("double", series.to_numpy("float64", na_value=np.nan))
 
 
 def _integers(values: NDArray[Any], name: str) -> Column:
-    if values.size and (values.max() > 2**31 - 1 or values.min() <= -(2**31)):
-        return _exact(values, name)
+    if values.size and (int(values.max()) > 2**31 - 1 or int(values.min()) <= -(2**31)):
+        _check_exact(values, name)
+        return Column("double", values.astype(np.float64))
     return Column("integer", values.astype(np.int32))
 
 
-def _exact(values: NDArray[Any], name: str) -> Column:
-    """Integers as doubles, refused where a double could not hold them."""
-    finite = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-    if finite.size and (finite.max() > EXACT_INTEGER or finite.min() < -EXACT_INTEGER):
+def _check_exact(values: Any, name: str) -> None:
+    """Integers that a double holds; compared as Python's, which have no size."""
+    if max(abs(int(values.max())), abs(int(values.min()))) > EXACT_INTEGER:
         message = "holds integers beyond 2^53, which no double can represent"
         raise DataError(f"column {name!r} {message}: use a category for ids, or rescale")
-    return Column("double", values.astype(np.float64))
 
 
 def _double(series: pd.Series, name: str) -> Column:
@@ -138,7 +139,8 @@ def _finite(values: NDArray[Any], name: str) -> Column:
 def _datetime(series: pd.Series) -> Column:
     zone = getattr(series.dtype, "tz", None)
     naive = series.dt.tz_convert("UTC").dt.tz_localize(None) if zone is not None else series
-    return Column("datetime", _seconds(naive), zone=str(zone) if zone is not None else "")
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None) or "UTC"
+    return Column("datetime", _seconds(naive), zone="" if zone is None else str(name))
 
 
 def _seconds(series: pd.Series) -> NDArray[np.float64]:
@@ -172,32 +174,48 @@ def _objects(series: pd.Series, name: str) -> Column:
     if what == "integer":
         return _python_integers(series, name)
     if what in ("floating", "mixed-integer-float", "decimal"):
-        return _finite(np.array([np.nan if pd.isna(v) else float(v) for v in series]), name)
+        return _real(series, name)
     if what == "date":
-        return _dates(series)
+        return _dates(series, name)
     if what in ("datetime", "datetime64"):
-        return column(pd.to_datetime(series), name)
+        return _datetime(_pandas_times(pd.to_datetime, series, name))
     if what in ("timedelta", "timedelta64"):
-        return Column("difftime", _seconds(pd.to_timedelta(series)))
-    if all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in present):
-        return _finite(np.array([np.nan if pd.isna(v) else float(v) for v in series]), name)
+        return Column("difftime", _seconds(_pandas_times(pd.to_timedelta, series, name)))
+    if all(isinstance(v, (numbers.Real, Decimal)) and not isinstance(v, bool) for v in present):
+        return _real(series, name)
     kinds = sorted({type(v).__name__ for v in present})
     raise DataError(f"column {name!r} mixes or holds {', '.join(kinds)}: make it one type first")
 
 
 def _python_integers(series: pd.Series, name: str) -> Column:
-    values = [None if pd.isna(v) else int(v) for v in series]
-    largest = max(abs(v) for v in values if v is not None)
-    if largest > EXACT_INTEGER:
-        return _exact(np.array([largest], dtype=object), name)
-    return _exact(np.array([np.nan if v is None else v for v in values], dtype=float), name)
+    _check_exact(series.dropna(), name)
+    return _real(series, name)
 
 
-def _dates(series: pd.Series) -> Column:
+def _real(series: pd.Series, name: str) -> Column:
+    try:
+        return _finite(np.array([np.nan if pd.isna(v) else float(v) for v in series]), name)
+    except OverflowError:
+        raise DataError(f"column {name!r} holds numbers too large for a double") from None
+
+
+def _pandas_times(convert: Any, series: pd.Series, name: str) -> pd.Series:
+    try:
+        times: pd.Series = convert(series)
+    except (TypeError, ValueError, OverflowError) as error:
+        told = f"column {name!r} holds times that pandas cannot hold as one type ({error})"
+        raise DataError(f"{told}: convert it with pd.to_datetime(…, utc=True)") from None
+    if times.dtype == object:  # newer pandas leaves mixed offsets as they are
+        raise DataError(f"column {name!r} mixes time zones: use pd.to_datetime(…, utc=True)")
+    return times
+
+
+def _dates(series: pd.Series, name: str) -> Column:
+    if any(isinstance(d, datetime.datetime) for d in series.dropna()):
+        raise DataError(f"column {name!r} mixes dates and times: use pd.to_datetime")
     epoch = datetime.date(1970, 1, 1)
-    return Column(
-        "date", np.array([np.nan if pd.isna(d) else (d - epoch).days for d in series], float)
-    )
+    days = [np.nan if pd.isna(d) else (d - epoch).days for d in series]
+    return Column("date", np.array(days, dtype=float))
 
 
 def _strings(series: pd.Series, name: str) -> Column:
