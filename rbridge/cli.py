@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from .data_files import as_category, read_data
-from .errors import RBridgeError, SpecError
-
-AGREE, DISAGREE, UNCHECKED = 0, 1, 2
+from .cli_model import fit_model, model_options
+from .cli_suite import crosscheck, record, suite
+from .errors import RBridgeError
+from .suite_run import UNCHECKABLE
 
 
 class _Group(click.Group):
@@ -27,7 +27,7 @@ class _Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-            ctx.exit(UNCHECKED)
+            ctx.exit(UNCHECKABLE)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,95 +43,17 @@ def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> 
     click.echo(f"{click.style('warning', fg='yellow')}: {message}", err=True)
 
 
-def _model_options(command: Any) -> Any:
-    options = [
-        click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
-        click.option("--fixed", required=True, help="Fixed effects: 'y ~ x'."),
-        click.option("--random", help="Random effects: '~ x | group'. Without it, gls."),
-        click.option("--correlation", help="'corAR1(form = ~ time | group)'."),
-        click.option("--weights", help="'varIdent(form = ~ 1 | group)'."),
-        click.option("--method", type=click.Choice(["REML", "ML"]), default="REML"),
-        click.option("--contrasts", multiple=True, metavar="COL=NAME", help="'sex=contr.sum'."),
-        click.option("--category", multiple=True, metavar="COL", help="Treat as a factor."),
-        click.option("--control", multiple=True, metavar="KEY=VALUE", help="'opt=optim'."),
-        click.option("--na-action", type=click.Choice(["drop", "raise"]), default="drop"),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _fit(data: Path, category: tuple[str, ...], **options: Any) -> Any:
-    from . import gls, lme
-
-    frame = as_category(read_data(data), category, data.name)
-    fixed, random = options.pop("fixed"), options.pop("random")
-    options["contrasts"] = dict(_pair(text, "--contrasts") for text in options["contrasts"])
-    pairs = [_pair(text, "--control") for text in options["control"]]
-    options["control"] = {key: _literal(value) for key, value in pairs}
-    if random is None:
-        return gls(fixed, frame, **options)
-    return lme(fixed, frame, random, **options)
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals and value):
-        raise SpecError(f"{option} takes name=value, not {text!r}")
-    return key.strip(), value.strip()
-
-
-def _literal(text: str) -> bool | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
 @main.command()
-@_model_options
+@model_options()
 @click.option("--snapshot", type=click.Path(dir_okay=False, path_type=Path), help="Save the fit.")
 def fit(snapshot: Path | None, **options: Any) -> None:
     """Fit a model to DATA and show its summary and variance components."""
-    result = _fit(**options)
+    result = fit_model(**options)
     click.echo(str(result.summary()))
     click.echo(str(result.diagnose()))
     if snapshot is not None:
         result.snapshot.save(snapshot)
         click.echo(f"saved to {snapshot}", err=True)
-
-
-@main.command()
-@_model_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown", "junit", "html"]),
-    default="text",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
-@click.pass_context
-def crosscheck(ctx: click.Context, form: str, output: Path | None, **options: Any) -> None:
-    """Compare nlme's apVar, the exact informations and lmeInfo for one model.
-
-    Exit status: 0 the numbers agree, 1 they disagree, 2 they could not be checked.
-    """
-    check = _fit(**options).crosscheck()
-    writers = {
-        "text": check.__str__,
-        "json": check.to_json,
-        "markdown": check.to_markdown,
-        "junit": check.to_junit,
-        "html": check._repr_html_,
-    }
-    text = writers[form]()
-    if output is None:
-        click.echo(text)
-    else:
-        output.write_text(text, encoding="utf-8")
-    ctx.exit(DISAGREE if not check.passed else AGREE if check.checked else UNCHECKED)
 
 
 @main.command()
@@ -157,6 +79,10 @@ def demo(ctx: click.Context) -> None:
 
     ctx.exit(run(click.echo))
 
+
+main.add_command(crosscheck)
+main.add_command(record)
+main.add_command(suite)
 
 if __name__ == "__main__":
     main()

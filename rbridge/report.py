@@ -56,7 +56,7 @@ class Report:
         blocks = [f"### {self.title}"]
         for heading, part in self.parts:
             blocks += [f"**{heading}**"] if heading else []
-            blocks.append(part if isinstance(part, str) else _pipe_table(part))
+            blocks.append(part if isinstance(part, str) else pipe_table(part))
         return "\n\n".join(blocks) + "\n"
 
 
@@ -108,7 +108,7 @@ def _html(part: Part) -> str:
     return f'<table style="{_STYLE}"><tr>{head}</tr>{body}</table>'
 
 
-def _pipe_table(frame: pd.DataFrame) -> str:
+def pipe_table(frame: pd.DataFrame) -> str:
     cells = _cells(frame)
     n_index = frame.index.nlevels
     rule = ["---" if i < n_index else "---:" for i in range(len(cells.columns))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from os import PathLike
 from typing import Any, BinaryIO
@@ -301,12 +301,17 @@ class FitSnapshot:
 
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
         """Write the snapshot to ``path`` (a zip of arrays and JSON; no pickle)."""
-        arrays: dict[str, Array] = {}
-        meta = {"format": FORMAT, "snapshot": _encode(self, arrays)}
+        arrays: list[Array] = []
+
+        def store(array: Array) -> str:
+            arrays.append(array)
+            return f"a{len(arrays) - 1}"
+
+        meta = {"format": FORMAT, "snapshot": _encode(self, store)}
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("snapshot.json", json.dumps(meta, ensure_ascii=False))
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            for number, array in enumerate(arrays):
+                with archive.open(f"a{number}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
     @classmethod
@@ -318,19 +323,43 @@ class FitSnapshot:
         SnapshotError
             The file is not a snapshot of this format, or its parts do not fit together.
         """
+
+        def fetch(name: str) -> Array:
+            with archive.open(f"{name}.npy") as member:
+                return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
         try:
             with zipfile.ZipFile(path) as archive:
-                meta = json.loads(archive.read("snapshot.json"))
-                if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-                    raise SnapshotError(f"{path}: not a snapshot of format {FORMAT}")
-                snapshot = _decode(meta["snapshot"], archive)
-        except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, (FileNotFoundError, SnapshotError)):
-                raise
+                return _revived(json.loads(archive.read("snapshot.json")), fetch)
+        except FileNotFoundError:
+            raise
+        except SnapshotError as error:
+            raise SnapshotError(f"{path}: {error}") from None
+        except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise SnapshotError(f"{path}: not a readable snapshot ({error})") from error
-        if not isinstance(snapshot, cls):
-            raise SnapshotError(f"{path}: holds a {type(snapshot).__name__}, not a FitSnapshot")
-        return snapshot
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, arrays as nested lists; :meth:`from_dict` reads it back."""
+        return {"format": FORMAT, "snapshot": _encode(self, np.ndarray.tolist)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FitSnapshot:
+        """Inverse of :meth:`to_dict`; raises as :meth:`load`."""
+        return _revived(data, np.array)
+
+
+def _revived(meta: Any, fetch: Callable[[Any], Array]) -> FitSnapshot:
+    if not isinstance(meta, Mapping) or meta.get("format") != FORMAT:
+        raise SnapshotError(f"not a snapshot of format {FORMAT}")
+    try:
+        snapshot = _decode(meta["snapshot"], fetch)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, SnapshotError):
+            raise
+        raise SnapshotError(f"not a readable snapshot ({error})") from error
+    if not isinstance(snapshot, FitSnapshot):
+        raise SnapshotError(f"holds a {type(snapshot).__name__}, not a FitSnapshot")
+    return snapshot
 
 
 _TYPES = {
@@ -339,36 +368,33 @@ _TYPES = {
 }
 
 
-def _encode(value: Any, arrays: dict[str, Array]) -> Any:
-    """Plain JSON for ``value``; its arrays go into ``arrays`` under numbered names."""
+def _encode(value: Any, store: Callable[[Array], Any]) -> Any:
+    """Plain JSON for ``value``, with what ``store`` gives in place of an array."""
     if is_dataclass(value):
-        content = {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value)}
+        content = {f.name: _encode(getattr(value, f.name), store) for f in fields(value)}
         return {"type": type(value).__name__, "fields": content}
     if isinstance(value, np.ndarray):
-        name = f"a{len(arrays)}"
-        arrays[name] = value
-        return {"array": name}
+        return {"array": store(value)}
     if isinstance(value, Mapping):
-        return {"mapping": {key: _encode(item, arrays) for key, item in value.items()}}
+        return {"mapping": {key: _encode(item, store) for key, item in value.items()}}
     if isinstance(value, (tuple, list)):
-        return [_encode(item, arrays) for item in value]
+        return [_encode(item, store) for item in value]
     if isinstance(value, np.generic):
         return value.item()
     return value
 
 
-def _decode(value: Any, archive: zipfile.ZipFile) -> Any:
+def _decode(value: Any, fetch: Callable[[Any], Array]) -> Any:
     """Inverse of :func:`_encode`, over a closed list of types."""
     if isinstance(value, list):
-        return tuple(_decode(item, archive) for item in value)
+        return tuple(_decode(item, fetch) for item in value)
     if not isinstance(value, dict):
         return value
     if "array" in value:
-        with archive.open(f"{value['array']}.npy") as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
+        return fetch(value["array"])
     if "mapping" in value:
-        return {key: _decode(item, archive) for key, item in value["mapping"].items()}
+        return {key: _decode(item, fetch) for key, item in value["mapping"].items()}
     if value.get("type") not in _TYPES:
         raise SnapshotError(f"unknown part {value.get('type')!r}")
-    content = {key: _decode(item, archive) for key, item in value["fields"].items()}
+    content = {key: _decode(item, fetch) for key, item in value["fields"].items()}
     return _TYPES[value["type"]](**content)
