@@ -114,6 +114,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     rows = rows[_sort_order(spec, {k: c.take(rows) for k, c in groups.items()}, len(rows))]
     values = {name: drop_unused(col.take(rows)) for name, col in values.items()}
     groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
+    _check_levels(values)
     _check_response(spec, values)
     _check_groups(spec, groups, len(rows))
     names = Names.of(values, groups)
@@ -179,6 +180,12 @@ def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArra
     if not keys:
         return np.arange(n)
     return np.lexsort([groups[name].values for name in reversed(keys)])
+
+
+def _check_levels(values: Mapping[str, Column]) -> None:
+    for name, col in values.items():
+        if any(map(_TOKEN.search, col.levels)):
+            raise DataError(f"column {name!r} has a level written like rbridge's own rbv0001x: rename it")
 
 
 def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:

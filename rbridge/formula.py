@@ -57,14 +57,15 @@ FUNCTIONS = frozenset(
 
 DEPTH = 60  # calls within calls; every walk over a formula is recursive
 
+PLAIN_NAME = re.compile(r"(?:[^\W\d]|\.(?!\d))[\w.]*")  # needs no backquotes
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
     | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<quoted>`(?:[^`\\]|\\.)*`)
-    | (?P<name>(?:[^\W\d]|\.(?!\d))[\w.]*)
+    | (?P<name>NAME)
     | (?P<op>%[^%]*%|<<-|<-|->|:::|::|==|!=|<=|>=|&&|\|\||\|>|[-+*/^:~|&!<>=(),\[\]{}$@;?\\])
-    )""",
+    )""".replace("NAME", PLAIN_NAME.pattern),
     re.VERBOSE,
 )
 

@@ -202,8 +202,8 @@ def _real(series: pd.Series, name: str) -> Column:
 def _pandas_times(convert: Any, series: pd.Series, name: str) -> pd.Series:
     try:
         times: pd.Series = convert(series)
-    except (TypeError, ValueError, OverflowError) as error:
-        told = f"column {name!r} holds times that pandas cannot hold as one type ({error})"
+    except (TypeError, ValueError, OverflowError):  # whose text has the data's values
+        told = f"column {name!r} mixes time zones, or holds times outside of pandas' range"
         raise DataError(f"{told}: convert it with pd.to_datetime(…, utc=True)") from None
     if times.dtype == object:  # newer pandas leaves mixed offsets as they are
         raise DataError(f"column {name!r} mixes time zones: use pd.to_datetime(…, utc=True)")
@@ -231,14 +231,13 @@ def _strings(series: pd.Series, name: str) -> Column:
 
 
 def _check_text(texts: Sequence[str], name: str) -> None:
-    for text in texts:
-        if "\0" in text:
-            raise DataError(f"column {name!r} has text with a NUL character: {text!r}")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            message = "has text that is not valid Unicode (a lone surrogate)"
-            raise DataError(f"column {name!r} {message}: {text!r}") from None
+    if any("\0" in text for text in texts):
+        raise DataError(f"column {name!r} has text with a NUL character: remove it, as R must")
+    try:
+        "".join(texts).encode("utf-8")
+    except UnicodeEncodeError:
+        message = "has text that is not valid Unicode (a lone surrogate): read the file as UTF-8"
+        raise DataError(f"column {name!r} {message}") from None
 
 
 def as_factor(col: Column, name: str) -> Column:

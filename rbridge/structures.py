@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
 
 from .errors import SpecError, StructureError
-from .formula import CONSTANTS, Call, Constant, Formula, Name, Node, parse, parse_formula
+from .formula import CONSTANTS, PLAIN_NAME, Call, Constant, Formula, Name, Node, parse, parse_formula
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
@@ -542,7 +542,7 @@ def formula_text(node: Node) -> str:
 
 
 def _name_text(name: str) -> str:
-    plain = name.replace(".", "_").isidentifier() and name not in (*CONSTANTS, "function")
+    plain = PLAIN_NAME.fullmatch(name) and name not in (*CONSTANTS, "function")
     return name if plain else f"`{_escaped(name, '`')}`"
 
 
