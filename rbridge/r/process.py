@@ -100,6 +100,8 @@ class ProcessSession:
         if os.getpid() != self._pid:
             self._after_fork()
         with self.steady:
+            if name == "fit" and self._failures >= FAILURES:
+                self.close()
             self._worker = self._worker or _Worker()
             try:
                 return self._ask(self._worker, name, args)
@@ -160,12 +162,6 @@ class ProcessSession:
         said = worker.kill()
         text = f"the R worker ended during {name} ({how}); the next call starts another"
         return f"{text}. It said last: {said}" if said else text
-
-    def recycle(self) -> None:
-        """Replace a worker in which many fits have failed; called between fits."""
-        with self.steady:
-            if self._failures >= FAILURES:
-                self.close()
 
     def _after_fork(self) -> None:
         """A forked child has a worker of its own."""
