@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import RError, SessionError
+from .signals import POLL, drop_sigint, sigint_held, wait_for
 
 STACK_SIZE = 64 * 2**20  # bytes: R's own check then stops runaway recursion before the system does
-POLL = 0.05  # seconds between looks at a call that is being interrupted
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
     "by 'spawn' or with joblib's loky"
@@ -173,7 +173,7 @@ class Session:
 
     def _wait(self, job: _Job) -> Any:
         try:
-            job.done.wait()
+            wait_for(job.done)
         except BaseException:  # Ctrl-C, or what a signal handler of the user's raises
             self._interrupt(job)
             raise
@@ -183,13 +183,15 @@ class Session:
 
     def _interrupt(self, job: _Job) -> None:
         """Ask R to stop until it has stopped; a second Ctrl-C does not leave it half-way."""
-        while not job.done.is_set() and self._job in (job, None):
-            try:
-                job.interrupt()
-                job.done.wait(POLL)
-            except BaseException:
-                continue
-        job.interrupt()  # another thread's call is running, and goes on; this one never starts
+        with sigint_held():
+            while not job.done.is_set() and self._job in (job, None):
+                try:
+                    job.interrupt()
+                    job.done.wait(POLL)
+                except BaseException:
+                    continue
+            job.interrupt()  # another thread's call is running, and goes on; this one never starts
+            drop_sigint()
 
     # --- on the R thread -------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import locale
 import os
-import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,11 @@ from pathlib import Path
 
 from ..errors import InstallationError, RNotFoundError
 from .locate import r_home
+from .signals import leave_signals_to_others, same_handlers
 
 # R reads these when it loads a module or looks for its own files, long after the start.
 _KEPT = frozenset({"R_HOME", "R_SHARE_DIR", "R_INCLUDE_DIR", "R_DOC_DIR"})
 _LOCALES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
-_SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
 
 
 def start() -> None:
@@ -29,8 +28,8 @@ def start() -> None:
         R or rpy2 is missing, or the one does not fit the other.
     """
     home = r_home()
-    _leave_signals_to_others()
-    with _same_environment(home), _same_signals(), _same_locale():
+    leave_signals_to_others()
+    with _same_environment(home), same_handlers(), _same_locale():
         _load_and_start()
     _limit_sleep()
 
@@ -77,26 +76,6 @@ def _limit_sleep() -> None:
 
 
 # --- the process stays what it was ------------------------------------------------------------
-
-
-def _leave_signals_to_others() -> None:
-    """Signals are for the main thread; R's thread must never be the one that is stopped."""
-    spare = {s for s in signal.valid_signals() if getattr(s, "name", "") not in _SYNCHRONOUS}
-    signal.pthread_sigmask(signal.SIG_BLOCK, spare)
-
-
-@contextmanager
-def _same_signals() -> Iterator[None]:
-    """Handlers as C sees them: rpy2 replaces SIGINT's without telling Python."""
-    get, put = ctypes.pythonapi.PyOS_getsig, ctypes.pythonapi.PyOS_setsig
-    get.restype = ctypes.c_void_p
-    before = {number: get(number) for number in map(int, signal.valid_signals())}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if get(number) != handler:
-                put(number, ctypes.c_void_p(handler))
 
 
 @contextmanager
