@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .cli_bootstrap import bootstrap
 from .cli_model import fit_model, model_options
 from .cli_suite import crosscheck, record, suite
 from .errors import RBridgeError
@@ -80,6 +81,7 @@ def demo(ctx: click.Context) -> None:
     ctx.exit(run(click.echo))
 
 
+main.add_command(bootstrap)
 main.add_command(crosscheck)
 main.add_command(record)
 main.add_command(suite)

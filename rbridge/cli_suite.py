@@ -60,7 +60,9 @@ def crosscheck(
     given = [name for name, value in (("DATA", model["data"]), ("--suite", suite)) if value]
     given += ["--against"] if against else []
     if len(given) != 1:
-        raise SpecError(f"give one of DATA, --suite and --against, not {' and '.join(given) or 'none'}")
+        raise SpecError(
+            f"give one of DATA, --suite and --against, not {' and '.join(given) or 'none'}"
+        )
     if suite or against:
         report = _suite_report(suite, jobs) if suite else _record_report(against, jobs, not no_r)
         _write(getattr(report, f"to_{form}")(), output)
@@ -82,11 +84,13 @@ def _suite_report(path: Path, jobs: int) -> SuiteReport:
 def _record_report(folder: Path | None, jobs: int, with_r: bool) -> SuiteReport:
     assert folder is not None
     if with_r and (missing := _why_no_r()):
-        click.echo(f"no R here ({missing}): the native core alone is held against {folder}", err=True)
+        click.echo(
+            f"no R here ({missing}): the native core alone is held against {folder}", err=True
+        )
         with_r = False
     items = record_files(folder, with_r)
     with _progress(len(items)) as tick:
-        return SuiteReport(str(folder), run(items, check_record, jobs, tick))
+        return SuiteReport(str(folder), run(items, check_record, jobs, tick), recorded=True)
 
 
 def _why_no_r() -> str:

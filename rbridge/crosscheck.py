@@ -31,6 +31,8 @@ from .report import Part, Report
 from .tolerances import CHECK
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .results import LmeResults, VarcompVcov
 
 TOLERANCE = CHECK["C"].value
@@ -41,11 +43,14 @@ GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expect
 class Reference(Protocol):
     """Who answers for lmeInfo: ``fit.lmeinfo`` itself, or a record of what it said."""
 
-    def fisher_info(self, type: str = "expected") -> pd.DataFrame: ...
+    def fisher_info(self, type: str = "expected") -> pd.DataFrame:
+        ...
 
-    def varcomp_vcov(self, type: str = "expected") -> VarcompVcov: ...
+    def varcomp_vcov(self, type: str = "expected") -> VarcompVcov:
+        ...
 
-    def extract_varcomp(self) -> pd.Series: ...
+    def extract_varcomp(self) -> pd.Series:
+        ...
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,12 @@ class Crosscheck:
             else:
                 ElementTree.SubElement(case, "system-out").text = f.text
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+    def plot(self) -> Figure:
+        """The gaps on a log axis with their tolerances: :func:`rbridge.plot.crosscheck_gaps`."""
+        from .plot import crosscheck_gaps
+
+        return crosscheck_gaps(self)
 
     def _report(self) -> Report:
         gaps = [gap for gap in GAPS if gap in self.table]
@@ -314,7 +325,9 @@ def _compared(
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} agree to {size:.1g}")
     if kind == "average" and _moves(fit) and size <= LAST_UPDATE:
-        text = f"{what} differ by {size:.1g}: nlme's coefficients are one update of fitted(.) behind"
+        text = (
+            f"{what} differ by {size:.1g}: nlme's coefficients are one update of fitted(.) behind"
+        )
         return Finding(code, NOTE, size, text)
     direct = relative_difference(fit.fisher_info(kind), lmeinfo.fisher_info(kind))
     if direct <= TOLERANCE:

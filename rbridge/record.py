@@ -118,7 +118,11 @@ def record(item: Recording) -> Outcome:
 
 def _content(item: Recording, fit: LmeResults) -> dict[str, Any]:
     case = item.case
-    place = case.data if is_shipped(case.data) else os.path.relpath(case.folder / case.data, item.folder)
+    place = (
+        case.data
+        if is_shipped(case.data)
+        else os.path.relpath(case.folder / case.data, item.folder)
+    )
     return {
         "format": FORMAT,
         "name": case.name,
@@ -217,7 +221,11 @@ def read_record(path: Path) -> Record:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format") != FORMAT or "answers" not in content:
+        if (
+            not isinstance(content, dict)
+            or content.get("format") != FORMAT
+            or "answers" not in content
+        ):
             raise RecordError(f"not a record of format {FORMAT}")
         snapshot = FitSnapshot.from_dict(content)
         data = content["data"]
@@ -318,7 +326,7 @@ def _who(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     moved = [name for name in MADE_BY if then.get(name) != now.get(name)]
     if not moved:
         return f"the same R {now['R']} and nlme {now['nlme']} as in the record"
-    names = moved if "R" in moved or "nlme" in moved else ["R", *moved]
+    names = ["R", "nlme", *(["lmeInfo"] if "lmeInfo" in moved else [])]
     old, new = (", ".join(f"{n} {p.get(n) or 'absent'}" for n in names) for p in (then, now))
     return f"drift from {old} (recorded) to {new} (today)"
 

@@ -180,9 +180,7 @@ class _Reader:
         except DataError as error:
             self.problem(at, f"{error} A file needs its ending.")
 
-    def check_code(
-        self, code: str, known: tuple[str, ...], at: tuple[str, ...], what: str
-    ) -> None:
+    def check_code(self, code: str, known: tuple[str, ...], at: tuple[str, ...], what: str) -> None:
         if code not in known:
             self.problem(at, f"{what} has no {code!r}{_hint(code, known)}")
 

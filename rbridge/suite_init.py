@@ -69,7 +69,11 @@ def _about(column: pd.Series) -> str:
 
 def _categories(frame: pd.DataFrame, groups: list[str]) -> str:
     codes = [name for name in groups if _is_numeric(frame[name])]
-    return f"category = {json.dumps(codes)}" if codes else '# category = ["id"]  # numbers that are codes'
+    return (
+        f"category = {json.dumps(codes)}"
+        if codes
+        else '# category = ["id"]  # numbers that are codes'
+    )
 
 
 def _model(data: str, response: str, covariates: list[str], groups: list[str]) -> str:

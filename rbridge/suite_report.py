@@ -27,10 +27,13 @@ class SuiteReport:
     ----------
     title : str
     outcomes : tuple of Outcome
+    recorded : bool
+        The models come from records, whose versions are then shown.
     """
 
     title: str
     outcomes: tuple[Outcome, ...]
+    recorded: bool = False
 
     @property
     def code(self) -> int:
@@ -47,9 +50,7 @@ class SuiteReport:
         """``83 models: 82 agree, 1 disagrees``."""
         counts = {c: sum(o.code == c for o in self.outcomes) for c in VERDICTS}
         words = {AGREE: ("agrees", "agree"), DISAGREE: ("disagrees", "disagree")}
-        parts = [
-            f"{n} {words.get(c, (VERDICTS[c],) * 2)[n != 1]}" for c, n in counts.items() if n
-        ]
+        parts = [f"{n} {words.get(c, (VERDICTS[c],) * 2)[n != 1]}" for c, n in counts.items() if n]
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
 
@@ -68,8 +69,9 @@ class SuiteReport:
         blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self.bad]
         rest = self.outcomes
         while True:
-            table = pipe_table(_table(rest))
-            folded = f"<details><summary>All models</summary>\n\n{table}\n\n{self._versions()}\n</details>"
+            table = pipe_table(_table(rest)) if rest else "(not shown)"
+            inside = f"{table}\n\n{self._versions()}"
+            folded = f"<details><summary>All models</summary>\n\n{inside}\n</details>"
             if sum(map(len, blocks)) + len(folded) <= COMMENT_LIMIT or not (rest or blocks[1:]):
                 return "\n\n".join([*blocks, folded]) + "\n"
             rest, blocks = self._shorter(rest, blocks)
@@ -116,7 +118,8 @@ class SuiteReport:
 
     def _versions(self) -> str:
         found = versions(self.outcomes)
-        return ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
+        shown = ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
+        return f"recorded with {shown}" if self.recorded and shown else shown
 
 
 def _told(outcome: Outcome) -> list[Finding]:
@@ -132,7 +135,8 @@ def _markdown(outcome: Outcome) -> str:
 def _table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row a model: verdict, the gaps, seconds."""
     rows = [
-        [_MARKS[o.code], *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"] for o in outcomes
+        [_MARKS[o.code], *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"]
+        for o in outcomes
     ]
     index = pd.Index([o.name for o in outcomes], name="model")
     return pd.DataFrame(rows, index=index, columns=["verdict", "A", "B", "C", "seconds"])

@@ -28,10 +28,12 @@ class Named(Protocol):
     """A model to look at: of a suite or of a record."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        ...
 
     @property
-    def where(self) -> str: ...
+    def where(self) -> str:
+        ...
 
 
 @dataclass(frozen=True)

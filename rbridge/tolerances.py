@@ -23,15 +23,15 @@ CHECK = {
     "estimates": Tolerance(1e-8, "one fit read by two programs"),
 }
 
-# One program, two fits: what a record finds against today's R. Measured in docs/ci.md.
+# One program, two fits: today's R against a record. Measured in docs/ci.md.
 DRIFT = {
     "logLik": Tolerance(1e-8, "flat at the optimum: the optimiser's noise enters squared"),
     "fixef": Tolerance(1e-4, "in standard errors; follows the variance components"),
     "std.error": Tolerance(1e-4, "of the fixed effects; follows the variance components"),
     "varcomp": Tolerance(1e-3, "in standard errors: how far nlme stops from the optimum"),
     "Pars": Tolerance(1e-3, "as varcomp, on nlme's unconstrained scale"),
-    "apVar": Tolerance(2e-2, "nlme's finite differences are noise beyond the second digit"),
-    "expected": Tolerance(1e-3, "of lmeInfo's covariance; follows the variance components"),
+    "apVar": Tolerance(0.1, "nlme's finite differences are noise beyond the first digit or two"),
+    "expected": Tolerance(1e-3, "lmeInfo's information; follows the variance components"),
     "average": Tolerance(1e-3, "as expected"),
 }
 

@@ -43,7 +43,9 @@ def _statements(text: str) -> list[tuple[int, str]]:
         if not inside and depth == 0 and line.strip():
             statements.append((number, lines[number - 1]))
         header = depth == 0 and line.lstrip().startswith("[")
-        depth += 0 if header else line.count("[") + line.count("{") - line.count("]") - line.count("}")
+        depth += (
+            0 if header else line.count("[") + line.count("{") - line.count("]") - line.count("}")
+        )
         inside = line.endswith("\0")
     return statements
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.errors import InstallationError
+from rbridge.testing import missing
 
 HERE = os.path.dirname(__file__)
 
@@ -23,16 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def r() -> Any:
+def r(r_session: Any) -> Any:
     """The live session; every test of this folder needs it."""
-    from rbridge.r.session import session
-
-    try:
-        return session()
-    except InstallationError as error:
-        if os.environ.get("RBRIDGE_REQUIRE_R"):
-            pytest.fail(f"RBRIDGE_REQUIRE_R is set and R cannot be had: {error}")
-        pytest.skip(str(error))
+    return r_session
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +33,7 @@ def lmeinfo_installed(r: Any) -> None:
     from rbridge.r.nlme import r_versions
 
     if not r_versions()["lmeInfo"]:
-        if os.environ.get("RBRIDGE_REQUIRE_R"):
-            pytest.fail("RBRIDGE_REQUIRE_R is set and lmeInfo is not installed")
-        pytest.skip("lmeInfo is not installed")
+        missing("lmeInfo is not installed")
 
 
 @pytest.fixture(scope="session")

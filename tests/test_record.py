@@ -1,0 +1,125 @@
+"""Records: the whole recorded suite against the native core without R, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rbridge.errors import RecordError
+from rbridge.json_text import dumps
+from rbridge.record import Answer, RecordFile, _drift, _who, check_record, read_record
+from rbridge.results import LmeResults
+from rbridge.suite import load_suite
+from rbridge.testing import needs_r
+
+HERE = Path(__file__).parent
+RECORDS = HERE / "reference" / "nlme"
+CASES = load_suite(HERE / "suites" / "nlme.toml")
+RAIL = RECORDS / "rail-intercept.json"
+
+
+def test_every_model_is_recorded() -> None:
+    assert {path.stem for path in RECORDS.glob("*.json")} == {case.name for case in CASES}
+    for case in CASES:
+        found = read_record(RECORDS / f"{case.name}.json").case
+        assert found.spec == case.spec and found.expect == case.expect
+
+
+def test_the_native_core_agrees_without_r() -> None:
+    """Issue 4's figure: C at most 1e-8 for 25 models and more that lmeInfo supports."""
+    outcomes = [check_record(RecordFile(RECORDS / f"{case.name}.json", False)) for case in CASES]
+    assert [o.name for o in outcomes if o.code != 0] == []
+    sizes = [size for o in outcomes if (size := o.size("C")) is not None]
+    assert len(sizes) >= 25 and max(sizes) <= 1e-8
+    assert max(s for o in outcomes if (s := o.size("estimates")) is not None) <= 1e-10
+
+
+@needs_r
+@pytest.mark.r
+@pytest.mark.parametrize("name", ["rail-intercept", "corAR1-gls", "oats-nested"])
+def test_todays_r_agrees(name: str) -> None:
+    outcome = check_record(RecordFile(RECORDS / f"{name}.json", True))
+    assert outcome.code == 0, outcome.findings
+    assert outcome.size("apVar") is not None
+
+
+@needs_r
+@pytest.mark.r
+def test_a_changed_answer_and_changed_data_are_noticed(tmp_path: Path) -> None:
+    content = json.loads(RAIL.read_text())
+    content["answers"]["fixef"]["values"][0] += 1.0
+    content["provenance"]["R"] = content["snapshot"]["fields"]["provenance"]["mapping"][
+        "R"
+    ] = "3.0.0"
+    path = tmp_path / "rail.json"
+    path.write_text(dumps(content))
+    (wrong,) = [f for f in check_record(RecordFile(path, True)).findings if f.code == "fixef"]
+    assert wrong.level == "failure" and "drift from R 3.0.0" in wrong.text
+    content["data"]["sha256"] = "0"
+    path.write_text(dumps(content))
+    outcome = check_record(RecordFile(path, True))
+    assert outcome.code == 2 and "has changed since the record" in outcome.findings[-1].text
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: [],
+        lambda c: {**c, "format": 99},
+        lambda c: {k: v for k, v in c.items() if k != "data"},
+        lambda c: {**c, "snapshot": {"type": "os.system", "fields": {}}},
+        lambda c: {**c, "snapshot": {"type": "PdBlock", "fields": {"pd_class": "x", "names": []}}},
+        lambda c: {**c, "answers": {**c["answers"], "fixef": {"names": ["a", "b"], "values": [1]}}},
+        lambda c: {**c, "answers": {**c["answers"], "apVar": {"names": ["a"], "values": "x"}}},
+        lambda c: {**c, "tolerance": 3},
+    ],
+)
+def test_a_hostile_record_is_refused(tmp_path: Path, spoil: Any) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(dumps(spoil(json.loads(RAIL.read_text()))))
+    with pytest.raises(RecordError, match="bad.json: not a readable record"):
+        read_record(path)
+    assert check_record(RecordFile(path, False)).code == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x80", "[" * 100_000, '{"format": 1}'])
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(RecordError, match="bad.json"):
+        read_record(path)
+
+
+def test_a_contradictory_record_is_its_own_outcome(tmp_path: Path) -> None:
+    content = json.loads(RAIL.read_text())
+    content["snapshot"]["fields"]["levels"][0]["fields"]["blocks"][0]["fields"]["pd_class"] = "pd?"
+    path = tmp_path / "bad.json"
+    path.write_text(dumps(content))
+    outcome = check_record(RecordFile(path, False))
+    assert outcome.code == 2 and outcome.where == str(path)
+    assert "unknown class 'pd?'" in outcome.findings[0].text
+
+
+def test_drift_names_both_versions() -> None:
+    then = {"R": "4.2.2", "nlme": "3.1.162", "lmeInfo": "0.3.3"}
+    who = _who(then, {**then, "nlme": "3.1.168"})
+    assert who == "drift from R 4.2.2, nlme 3.1.162 (recorded) to R 4.2.2, nlme 3.1.168 (today)"
+    assert "the same R 4.2.2" in _who(then, then)
+    one, two = Answer(("a",), np.array([1.0])), Answer(("a",), np.array([1.1]))
+    assert _drift("logLik", one, two, None, who).text.endswith(who)
+    assert _drift("apVar", "Non-positive", two, None, who).level == "failure"
+    assert _drift("apVar", "x", "y", None, who).level == "note"
+    assert _drift("fixef", one, Answer(("b",), two.values), None, who).level == "failure"
+
+
+def test_a_snapshot_survives_json_exactly() -> None:
+    snapshot = read_record(RECORDS / "pixel-two-levels.json").snapshot
+    again = type(snapshot).from_dict(json.loads(dumps(snapshot.to_dict())))
+    assert again.to_dict() == snapshot.to_dict()
+    assert replace(again, warnings=("x",)).warnings == ("x",)
+    assert LmeResults(again).varcomp.equals(LmeResults(snapshot).varcomp)
