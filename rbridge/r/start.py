@@ -16,7 +16,6 @@ from .signals import leave_signals_to_others, same_handlers
 
 # R reads these when it loads a module or looks for its own files, long after the start.
 _KEPT = frozenset({"R_HOME", "R_SHARE_DIR", "R_INCLUDE_DIR", "R_DOC_DIR"})
-_LOCALES = ("LC_COLLATE", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LC_MESSAGES")
 
 
 def start() -> None:
@@ -81,13 +80,11 @@ def _limit_sleep() -> None:
 @contextmanager
 def _same_locale() -> Iterator[None]:
     """R sets every category from the environment; Python's dates and numbers must not follow."""
-    categories = [getattr(locale, name) for name in _LOCALES if hasattr(locale, name)]
-    before = [(category, locale.setlocale(category)) for category in categories]
+    before = locale.setlocale(locale.LC_ALL)
     try:
         yield
     finally:
-        for category, name in before:
-            locale.setlocale(category, name)
+        locale.setlocale(locale.LC_ALL, before)
 
 
 @contextmanager
