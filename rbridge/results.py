@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Union
@@ -24,7 +24,9 @@ from .spec import ModelSpec
 
 if TYPE_CHECKING:
     from .crosscheck import Crosscheck
+    from .derive import What
     from .diagnose import Diagnosis
+    from .profile import Profile
     from .r.nlme import Fitted
     from .report import Report
 
@@ -489,13 +491,24 @@ class LmeResults:
         """lmeInfo's own answers, through R."""
         return LmeInfo(self)
 
-    def intervals(self, level: float = 0.95, *, which: str = "var-cov") -> pd.DataFrame:
-        """nlme's ``intervals(fit, level, which)``, reproduced.
+    def intervals(
+        self,
+        level: float = 0.95,
+        *,
+        which: str = "var-cov",
+        methods: Sequence[str] | None = None,
+        vcov: str = "expected",
+        bootstrap: Any = None,
+    ) -> pd.DataFrame:
+        """nlme's ``intervals(fit, level, which)``, reproduced; with ``methods``, several at once.
 
         Parameters
         ----------
         level : float
         which : {"var-cov", "fixed", "all"}
+        methods, vcov, bootstrap
+            Of the variance components by several methods side by side: see
+            :func:`rbridge.interval_table.interval_table`, whose frame this returns.
 
         Returns
         -------
@@ -508,6 +521,10 @@ class LmeResults:
         ApVarError
             nlme gave no apVar, so nlme has no such intervals either.
         """
+        if methods is not None:
+            from .interval_table import interval_table
+
+            return interval_table(self, methods, level, vcov=vcov, bootstrap=bootstrap)
         if which not in ("var-cov", "fixed", "all"):
             raise SpecError(f"which must be 'var-cov', 'fixed' or 'all', not {which!r}")
         frames = [self._fixed_intervals(level)] if which != "var-cov" else []
@@ -524,6 +541,30 @@ class LmeResults:
         frame.insert(1, "est.", self.params)
         frame.index = _two_names(["fixed"] * len(frame), frame.index)
         return frame
+
+    def profile(self, *what: str, level: float = 0.95) -> Profile:
+        """Profile likelihood of components or expressions: :func:`rbridge.profile.profile`."""
+        from .profile import profile
+
+        return profile(self, *what, level=level)
+
+    def derive(
+        self, *what: What, method: str = "expected", names: Sequence[str] | None = None
+    ) -> VarcompVcov:
+        """Functions of the components with their covariance: :func:`rbridge.derive.derive`.
+
+        ``fit.derive("icc = var(subject) / total")``, several lines, or a function of the Series
+        of components.
+        """
+        from .derive import derive
+
+        return derive(self, *what, method=method, names=names)
+
+    def tidy(self, **options: Any) -> pd.DataFrame:
+        """One row a parameter, with broom.mixed's columns: :func:`rbridge.tidy.tidy`."""
+        from .tidy import tidy
+
+        return tidy(self, **options)
 
     def crosscheck(self) -> Crosscheck:
         """Compare delta, observed, average, expected and lmeInfo, and explain every gap."""
