@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from . import datasets
 from .api import delta_method, gls, lme, load
+from .compare import compare
 from .core.snapshot import ApVarUnavailable, FitSnapshot
 from .crosscheck import Crosscheck
+from .derive import (
+    correlations,
+    icc,
+    r_squared,
+    reliability,
+    standard_deviations,
+    stratum_variances,
+    variance_ratio,
+)
 from .doctor import doctor
 from .errors import RBridgeError
 from .r.isolation import set_isolation
@@ -41,6 +51,8 @@ from .structures import (
     varIdent,
     varPower,
 )
+from .tidy import tidy
+from .variance_at import slope_variance_at, variance_at
 
 __version__ = "0.1.0"
 
@@ -53,13 +65,24 @@ __all__ = [
     "ModelSpec",
     "RBridgeError",
     "VarcompVcov",
+    "compare",
+    "correlations",
     "datasets",
     "delta_method",
     "doctor",
     "gls",
+    "icc",
     "lme",
     "load",
+    "r_squared",
     "ranef_params",
+    "reliability",
+    "slope_variance_at",
+    "standard_deviations",
+    "stratum_variances",
+    "tidy",
+    "variance_at",
+    "variance_ratio",
     "set_isolation",
     "corAR1",
     "corARMA",
