@@ -50,7 +50,7 @@ def ask_r(r: Any) -> Callable[..., Any]:
             if fit is not None:
                 models = r._call_safely.closureenv["models"]
                 room["m"] = models[str(fit._fitted.handle.number)][0]
-            text = ri.StrSexpVector([code])
+            text = ri.StrSexpVector([f"suppressWarnings({{{code}\n}})"])
             return from_r(ri.baseenv["eval"](ri.baseenv["parse"](text=text), room))
 
         return r._wait(r._submit(work))
