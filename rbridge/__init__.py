@@ -21,6 +21,7 @@ from .derive import (
 )
 from .doctor import doctor
 from .errors import RBridgeError
+from .many import lme_many
 from .r.isolation import set_isolation
 from .results import ApVar, LmeResults, VarcompVcov, ranef_params
 from .spec import ModelSpec
@@ -73,6 +74,7 @@ __all__ = [
     "gls",
     "icc",
     "lme",
+    "lme_many",
     "load",
     "r_squared",
     "ranef_params",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .core.parameters import theta
 from .core.simulate import Process, process
 from .core.snapshot import FitSnapshot
 from .design import Design
-from .errors import DataError, RError, SpecError
+from .errors import DataError, RError, SpecError, TimeLimitError
 from .frame import Column
 from .parallel import Progress, collect
 from .spec import ModelSpec
@@ -28,15 +28,19 @@ if TYPE_CHECKING:
     from .results import LmeResults
 
 RESPONSE = ".simulated"  # stands for the response, log(y) as a whole if that is what was fitted
+# nlminb often gives up where a variance comes near zero. To leave these replicates out would bias
+# every interval, so a refit that fails is tried once more.
+SECOND_ATTEMPT = {"opt": "optim", "msMaxIter": 500}
 
 
 @dataclass(frozen=True)
 class Replicate:
-    """One refit: its estimates, or the reason why there are none; and R's warnings."""
+    """One refit: its estimates or why there are none; R's warnings; how many fits failed."""
 
     values: NDArray[np.float64] | None
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,16 +70,24 @@ class Refit:
 
     def replicate(self, i: int) -> Replicate:
         """The replicate depends on the seed and its number, not on who computes it."""
+        seed = np.random.SeedSequence(self.entropy, spawn_key=(i,))
+        design = _with_response(self.design, self.source.draw(np.random.default_rng(seed)))
+        first = self._attempt(design, {})
+        if not first.reason or "opt" in self.spec.control:
+            return first
+        second = self._attempt(design, SECOND_ATTEMPT)
+        return replace(second, failures=second.failures + 1)
+
+    def _attempt(self, design: Design, control: Mapping[str, Any]) -> Replicate:
         from .r import nlme
 
-        seed = np.random.SeedSequence(self.entropy, spawn_key=(i,))
-        y = self.source.draw(np.random.default_rng(seed))
+        spec = replace(self.spec, control={**self.spec.control, **control})
         try:
-            snapshot = nlme.fit(self.spec, _with_response(self.design, y)).snapshot
-        except RError as error:
-            return Replicate(None, error.message, error.warnings)
+            snapshot = nlme.fit(spec, design).snapshot
+        except (RError, TimeLimitError) as error:
+            return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
         if not snapshot.converged:
-            return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings)
+            return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings, 1)
         found = estimates_of(snapshot)
         return Replicate(found.loc[list(self.names)].to_numpy(), "", snapshot.warnings)
 
@@ -131,6 +143,8 @@ class Bootstrap:
         One row a refit that converged, indexed by its number; columns as ``estimates``.
     failures : Series
         nlme's reason for each refit that failed, indexed by its number.
+    retried : int
+        How many of the replicates nlme fitted only at a second attempt, with ``opt="optim"``.
     warnings_ : Series
         How often R gave each warning, those of failed refits included.
     n : int
@@ -154,6 +168,7 @@ class Bootstrap:
         self.n, self.seed, self.interrupted = n, seed, interrupted
         fitted = {i: o.values for i, o in enumerate(outcomes) if o.values is not None}
         failed = {i: o.reason for i, o in enumerate(outcomes) if o.values is None}
+        self.retried = sum(o.failures > 0 for o in outcomes if not o.reason)
         said = Counter(text for outcome in outcomes for text in outcome.warnings)
         values = np.array(list(fitted.values())).reshape(len(fitted), len(estimates))
         index = pd.Index(list(fitted), name="replicate", dtype=int)
@@ -223,11 +238,14 @@ class Bootstrap:
         """The same as a report, with the failures and R's warnings counted."""
         from .report import Report
 
-        frame = self.to_frame(level, kind=kind)
         tried = len(self.replicates) + len(self.failures)
         stopped = f" of {self.n} (interrupted)" if self.interrupted else ""
-        counts = f"{tried}{stopped} replicates, {len(self.failures)} failed; seed {self.seed}"
-        parts: list[Any] = [("", counts), (f"{kind} intervals, {level:.0%}", frame)]
+        again = f", {self.retried} fitted at the second attempt (by optim)" if self.retried else ""
+        lost = f"{len(self.failures)} failed{again}"
+        parts: list[Any] = [("", f"{tried}{stopped} replicates, {lost}; seed {self.seed}")]
+        if len(self.replicates) > 1:
+            frame = self.to_frame(level, kind=kind)
+            parts.append((f"{kind} intervals, {level:.0%}", frame))
         counted = {"Failures": self.failures.value_counts(), "R's warnings": self.warnings_}
         for heading, texts in counted.items():
             if len(texts):

@@ -243,7 +243,10 @@ def _log_likelihood(fit: LmeResults) -> Finding:
         text = f"computed here and by nlme, it is the same ({ours:.8g})"
         return Finding("log-likelihood", OK, size, text)
     if snap.fixed_sigma:
-        text = f"nlme reports {snap.log_lik:.8g}, but leaves terms out where sigma is fixed; exact: {ours:.8g}"
+        text = (
+            f"nlme reports {snap.log_lik:.8g}, but leaves terms out where sigma is fixed; "
+            f"exact: {ours:.8g}"
+        )
         return Finding("log-likelihood", NOTE, size, text)
     if _moves(fit) and size <= LAST_UPDATE:
         text = (
@@ -325,9 +328,7 @@ def _compared(
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} agree to {size:.1g}")
     if kind == "average" and _moves(fit) and size <= LAST_UPDATE:
-        text = (
-            f"{what} differ by {size:.1g}: nlme's coefficients are one update of fitted(.) behind"
-        )
+        text = f"{what} differ by {size:.1g}: nlme's coefficients lag by one update of fitted(.)"
         return Finding(code, NOTE, size, text)
     direct = relative_difference(fit.fisher_info(kind), lmeinfo.fisher_info(kind))
     if direct <= TOLERANCE:

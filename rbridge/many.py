@@ -17,9 +17,13 @@ from .design import check_columns, check_frame
 from .errors import InstallationError, RBridgeError, SpecError
 from .parallel import Progress, collect
 from .result_file import ResultFile, fingerprint
+from .results import METHODS, LmeResults
 from .spec import ModelSpec, Random, gls_spec, lme_spec
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
+
+ABOUT = ("converged", "reason", "warnings")
+TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Record:
     converged: bool = False
     warnings: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> int:
+        return int(bool(self.reason))
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Job:
         Group k has the rows ``ends[k]:ends[k + 1]``.
     specs : list of ModelSpec
     labels : DataFrame
-        The columns that name each fit, one row a fit: all groups of the first spec, then of the next.
+        The columns that name each fit, one row a fit: the first spec on all groups, then the next.
     se : tuple of str
     """
 
@@ -199,7 +207,12 @@ def _job(
 ) -> Job:
     by = [by] if isinstance(by, str) else list(by or ())
     methods = (se,) if isinstance(se, str) else tuple(se)
+    if not set(methods) <= set(METHODS):
+        raise SpecError(f"se must be one or more of {', '.join(METHODS)}, not {se!r}")
     needed = [name for _, spec in labelled for name in (*spec.columns(), *spec.group_columns())]
+    clash = [name for name in by if name in TAKEN]
+    if clash:
+        raise SpecError(f"rename {', '.join(clash)} in the data: the result has such a column")
     columns = [name for name in dict.fromkeys([*by, *needed]) if name != "pi" or "pi" in data]
     check_columns(data, columns)
     rows, ends = _groups(data, by)
@@ -251,8 +264,6 @@ def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]
 
 
 def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> Record:
-    from .results import LmeResults
-
     fit = LmeResults(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
     said = list(fit.warnings_)
@@ -272,11 +283,6 @@ def _frame(job: Job, records: Sequence[Record]) -> pd.DataFrame:
     """The rows in the order of the fits."""
     ordered = sorted(records, key=lambda record: record.item)
     labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)
-    about = pd.DataFrame(
-        {name: [getattr(r, name) for r in ordered] for name in ("converged", "reason", "warnings")}
-    )
+    about = pd.DataFrame({name: [getattr(r, name) for r in ordered] for name in ABOUT})
     values = pd.DataFrame([dict(record.values) for record in ordered], index=labels.index)
-    clash = set(labels.columns) & {*about.columns, *values.columns}
-    if clash:
-        raise SpecError(f"rename {sorted(clash)} in the data: the result has columns of that name")
     return pd.concat([labels, about, values], axis=1)

@@ -32,6 +32,10 @@ class Outcome(Protocol):
     def reason(self) -> str:
         """Why it failed; empty if it did not."""
 
+    @property
+    def failures(self) -> int:
+        """How many fits failed on the way."""
+
 
 Result = TypeVar("Result", bound=Outcome)
 Task = Callable[[], Sequence[Result]]
@@ -88,7 +92,9 @@ def collect(
     return done, False
 
 
-def _rounds(task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None) -> Iterator[list[Result]]:
+def _rounds(
+    task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None
+) -> Iterator[list[Result]]:
     joblib = _joblib()
     start, pace, lost = 0, math.inf, 0
     while start < n:
@@ -100,7 +106,7 @@ def _rounds(task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None
         answers = joblib.Parallel(n_jobs=n_jobs)(calls)
         batch = [outcome for outcomes, _ in answers for outcome in outcomes]
         pace = sum(seconds for _, seconds in answers) / len(batch)
-        lost += sum(bool(outcome.reason) for outcome in batch)
+        lost += sum(outcome.failures for outcome in batch)
         start = cuts[-1]
         yield batch
         if own and lost > FAILURES * jobs:
@@ -155,7 +161,13 @@ def _reporting(progress: Progress, n: int, what: str) -> Iterator[Report]:
         yield progress if callable(progress) else lambda *_: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -164,6 +176,8 @@ def _reporting(progress: Progress, n: int, what: str) -> Iterator[Report]:
         row = bar.add_task(what, total=n)
 
         def report(done: int, n: int, failed: int) -> None:
-            bar.update(row, completed=done, description=f"{what}, {failed} failed" if failed else what)
+            bar.update(
+                row, completed=done, description=f"{what}, {failed} failed" if failed else what
+            )
 
         yield report

@@ -14,6 +14,9 @@ import pandas as pd
 from .errors import RBridgeError
 
 
+HEADER = {"rbridge": "results"}
+
+
 class ResultFileError(RBridgeError, ValueError):
     """A result file that belongs to something else."""
 
@@ -35,21 +38,14 @@ class ResultFile:
 
     def __init__(self, path: str | PathLike[str], fingerprint: str) -> None:
         self.path = Path(path)
-        whole = _whole_lines(self.path)
-        if not whole:
-            self._write([{"rbridge": "results", "fingerprint": fingerprint}])
-            self.rows: list[dict[str, Any]] = []
-            return
-        try:
-            header, *self.rows = [json.loads(line) for line in whole]
-            known = header["rbridge"] == "results"
-        except (ValueError, TypeError, KeyError):
-            known = False
-        if not known:
-            raise ResultFileError(f"{path} is no result file of rbridge: choose another name")
-        if header["fingerprint"] != fingerprint:
+        lines = [json.loads(line) for line in _whole_lines(self.path)]
+        if not lines:
+            lines = [{**HEADER, "fingerprint": fingerprint}]
+            self._write(lines)
+        if lines[0]["fingerprint"] != fingerprint:
             what = "holds results of other models, data or standard errors"
             raise ResultFileError(f"{path} {what}: delete it or choose another name")
+        self.rows: list[dict[str, Any]] = lines[1:]
 
     def append(self, results: Sequence[Any]) -> None:
         """Write dataclass instances, all of them in one go."""
@@ -63,15 +59,15 @@ class ResultFile:
 
 def _whole_lines(path: Path) -> list[str]:
     """The lines of the file; what stands after the last line end is cut off."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
+    content = path.read_bytes() if path.exists() else b""
+    ours = json.dumps(HEADER)[:-1].encode()
+    if content[: len(ours)] != ours[: len(content)]:
+        raise ResultFileError(f"{path} is no result file of rbridge: choose another name")
     end = content.rfind(b"\n") + 1
-    if end < len(content) and content.startswith(b'{"rbridge"'):  # never cut somebody else's file
+    if end < len(content):
         with open(path, "r+b") as file:
             file.truncate(end)
-        content = content[:end]
-    return content.decode("utf-8", "replace").split("\n")[:-1]
+    return content[:end].decode("utf-8").split("\n")[:-1]
 
 
 def fingerprint(data: pd.DataFrame, content: Any) -> str:

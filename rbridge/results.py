@@ -23,9 +23,13 @@ from .errors import DataError, LmeInfoUnsupported, RWarning, SpecError
 from .spec import ModelSpec
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .bootstrap import Bootstrap
     from .crosscheck import Crosscheck
     from .derive import What
     from .diagnose import Diagnosis
+    from .parallel import Progress
     from .profile import Profile
     from .r.nlme import Fitted
     from .report import Report
@@ -132,6 +136,12 @@ class VarcompVcov:
         """Estimates, standard errors and natural-scale Wald intervals."""
         frame = pd.DataFrame({"estimate": self.estimates, "se": self.se})
         return frame.join(self.conf_int(level))
+
+    def plot(self, level: float = 0.95) -> Figure:
+        """Estimates with Wald intervals, and the correlations of the estimates."""
+        from .plot import vcov_picture
+
+        return vcov_picture(self, level)
 
     def _report(self) -> Report:
         from .report import Report
@@ -375,6 +385,21 @@ class LmeResults:
         """Response residuals at the innermost level, indexed as the rows of the data."""
         return self._by_row(self.snapshot.y - self.snapshot.fitted[:, -1], "resid")
 
+    def residuals(self, type: str = "response", level: int | None = None) -> pd.Series:
+        """Residuals, indexed as the rows of the data.
+
+        Parameters
+        ----------
+        type : {"response", "pearson", "normalized"}
+            y − ŷ; divided by its standard deviation σ·s_i; freed of the within-group correlation
+            too. As nlme's ``resid(fit, level, type)``.
+        level : int, optional
+            0 for the population, 1 for the outermost groups …; by default the innermost.
+        """
+        from .core.residuals import residuals
+
+        return self._by_row(residuals(self.snapshot, type, self._level(level)), "resid")  # type: ignore[arg-type]
+
     def predict(
         self,
         new_data: pd.DataFrame | None = None,
@@ -565,6 +590,65 @@ class LmeResults:
         from .tidy import tidy
 
         return tidy(self, **options)
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        n_jobs: int | None = None,
+        seed: int | None = None,
+        progress: Progress = True,
+    ) -> Bootstrap:
+        """Parametric bootstrap: responses drawn from the fitted model, each fitted by nlme.
+
+        Parameters
+        ----------
+        n : int
+            Number of replicates.
+        n_jobs : int or None
+            As in joblib; None is one process, or what ``joblib.parallel_backend`` says (Dask …).
+        seed : int, optional
+            The same seed gives the same replicates whatever ``n_jobs``; by default a fresh one,
+            kept in the result.
+        progress : bool or callable
+            A bar on a terminal, or a function of the numbers done, in all, and failed.
+
+        Returns
+        -------
+        Bootstrap
+            After Ctrl-C with the replicates that were done.
+
+        Raises
+        ------
+        DataError
+            The result was loaded from a file: refits need the data.
+
+        Notes
+        -----
+        Draws Xβ̂ + Σ Z b + ε with the fit's corStruct and varFunc, on the scale of the response
+        (of log(y) if that was fitted). Weights by ``fitted(.)`` stay those of nlme's last
+        iterate; a response that also stands elsewhere in the model keeps its values there.
+        """
+        from .bootstrap import bootstrap
+
+        return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
+
+    def plot_varcomp(
+        self,
+        methods: Sequence[str] | None = None,
+        level: float = 0.95,
+        bootstrap: Bootstrap | None = None,
+    ) -> Figure:
+        """Forest of the components by several methods: :func:`rbridge.plot.varcomp_forest`."""
+        from .plot import varcomp_forest
+
+        return varcomp_forest(self, methods, level, bootstrap)
+
+    def plot_diagnostics(self) -> Figure:
+        """Residuals against fitted values, QQ plots, autocorrelation of normalized residuals."""
+        from .plot_diagnostics import diagnostics
+
+        return diagnostics(self)
 
     def crosscheck(self) -> Crosscheck:
         """Compare delta, observed, average, expected and lmeInfo, and explain every gap."""

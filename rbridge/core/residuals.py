@@ -1,4 +1,4 @@
-"""Residuals on nlme's three scales, and the root of R that takes the correlation out and puts it in."""
+"""Residuals on nlme's three scales, and the root of R that takes correlation out or puts it in."""
 
 from __future__ import annotations
 
@@ -93,8 +93,9 @@ class Roots:
         That is the Cholesky root in the order of the rows, but for compound symmetry Helmert's
         contrasts, the mean first.
         """
-        inverse = _inverse_helmert if self.cor_class == "corCompSymm" else np.linalg.inv
-        return self._apply(r, [inverse(L) for *_, L in self.parts])
+        if self.cor_class == "corCompSymm":
+            return self._apply(r, [_inverse_helmert(L) for *_, L in self.parts])
+        return self._apply(r, [np.linalg.inv(L) for *_, L in self.parts])
 
     def _apply(self, x: Array, matrices: Sequence[Array]) -> Array:
         out = np.empty(len(x))
@@ -117,8 +118,43 @@ def _root(cor: CorStruct, covariate: Array) -> Array:
 def _inverse_helmert(L: Array) -> Array:
     """nlme's own inverse root of compound symmetry, (1, s, s): the scaled mean, then contrasts."""
     s, rho = L.shape[-1], L[0, -1, 0]
-    i = np.arange(1, s)
-    contrasts = np.tril(np.full((s - 1, s), -1.0)) + np.eye(s - 1, s, 1) * i[:, None]
-    contrasts /= np.sqrt((1 - rho) * i * (i + 1))[:, None]
-    mean = np.full((1, s), 1 / np.sqrt((1 + (s - 1) * rho) * s))
-    return np.concatenate([mean, contrasts])[None]
+    i = np.arange(s)
+    rows = np.eye(s) * i[:, None] - np.tril(np.ones((s, s)), -1)  # the first row stays free
+    rows[0] = np.sqrt((1 - rho) / (1 + (s - 1) * rho))
+    scale = np.sqrt((1 - rho) * np.where(i > 0, i * (i + 1), s))
+    return np.asarray(rows / scale[:, None])[None]
+
+
+def autocorrelation(residuals: Array, codes: Array) -> tuple[Array, Array]:
+    """Autocorrelation within groups, by position in the group, as nlme's ``ACF``.
+
+    Parameters
+    ----------
+    residuals : (n,) array
+    codes : (n,) int array
+        Group of each row, non-decreasing.
+
+    Returns
+    -------
+    acf : (k,) array
+        At the lags 0 … k−1, up to 10 log₁₀(size + 1) for the largest group.
+    pairs : (k,) int array
+        Number of pairs of rows behind each.
+
+    Notes
+    -----
+    Mean product at the lag over mean square; rows must stand in order of time within their group.
+
+    References
+    ----------
+    Pinheiro and Bates (2000), section 5.3.1.
+    """
+    largest = int(np.bincount(codes).max())
+    n_lags = min(largest - 1, int(10 * np.log10(largest + 1))) + 1
+    sums, pairs = np.empty(n_lags), np.empty(n_lags, dtype=int)
+    for lag in range(n_lags):
+        same = codes[lag:] == codes[: len(codes) - lag]
+        products = residuals[lag:] * residuals[: len(codes) - lag]
+        sums[lag], pairs[lag] = products[same].sum(), same.sum()
+    means = sums / np.maximum(pairs, 1)
+    return np.asarray(means / means[0]), pairs

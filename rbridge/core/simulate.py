@@ -37,7 +37,7 @@ class Process:
         for codes, ZA, m in self.levels:
             y += (ZA * rng.standard_normal((m, ZA.shape[1]))[codes]).sum(axis=1)
         noise = rng.standard_normal(len(y))
-        return y + self.sd * (self.roots.color(noise) if self.roots else noise)
+        return np.asarray(y + self.sd * (self.roots.color(noise) if self.roots else noise))
 
 
 def process(snapshot: FitSnapshot) -> Process:
