@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InformationError
-from .correlation import NotPositiveDefinite
+from .covariance import NotPositiveDefinite
 
 Array = NDArray[Any]
 Starts = Array | None  # first cell of each group to sum; None: one sum of all cells
@@ -86,9 +86,8 @@ def absorb(
     N, log_det = _inverse(np.eye(len(z))[..., None] + np.einsum("zv,vwm->zwm", D, G))
     A = np.einsum("izm,zwm->iwm", cells.F0[:, z], N)  # B'V'⁻¹Z
     K = np.einsum("zvm,vw->zwm", N, D)
-    reduced = _reduce(cells, z, K, np.einsum("zw,iwm->zim", D, A), log_det)
-    reduced.F0[:, z] = A  # the same numbers without the subtraction
-    reduced.F0[z] = A.swapaxes(0, 1)
+    reduced = _reduce(cells, z, K, np.einsum("zw,iwm->zim", D, A), N, log_det)
+    reduced.F0[z] = A.swapaxes(0, 1)  # the same numbers without a subtraction
     return _extend(reduced, z, A, E, keep, starts)
 
 
@@ -104,25 +103,35 @@ def absorb_flat(cell: Moments, x: Sequence[int]) -> Moments:
     """
     x = list(x)
     cross = cell.F0[np.ix_(x, x)][..., 0]
-    scale = 1 / np.sqrt(np.diagonal(cross))
+    scale = np.sqrt(np.diagonal(cross))
+    scaled = cross / np.outer(scale, scale)
     try:
-        np.linalg.cholesky(cross * np.outer(scale, scale))
+        root = np.linalg.cholesky(scaled)
     except np.linalg.LinAlgError:
         raise InformationError("the fixed-effects design is singular") from None
-    half = np.linalg.inv(cross * np.outer(scale, scale))
-    K = (half * np.outer(scale, scale))[..., None]
-    log_det = -float(np.linalg.slogdet(half)[1]) - 2 * float(np.log(scale).sum())
-    return _reduce(cell, x, K, np.einsum("zwm,wim->zim", K, cell.F0[x]), log_det)
+    K = (np.linalg.inv(scaled) / np.outer(scale, scale))[..., None]
+    log_det = 2 * float(np.log(np.diagonal(root) * scale).sum())
+    H = np.einsum("zwm,wim->zim", K, cell.F0[x])
+    return _reduce(cell, x, K, H, np.zeros_like(K), log_det)
 
 
-def _reduce(cells: Moments, z: list[int], K: Array, H: Array, log_det: float) -> Moments:
-    """The old parameters after absorption: F → L'FL with L = I − (rows z) H, H = K F0[z, :]."""
+def _reduce(cells: Moments, z: list[int], K: Array, H: Array, N: Array, log_det: float) -> Moments:
+    """The old parameters after absorption: F → L'FL with L = I − (rows z) H, H = K F0[z, :].
+
+    The block L[z, z] = N is given: to subtract would lose digits where Z D Z' dominates.
+    """
 
     def right(F: Array) -> Array:
-        return F - np.einsum("...izm,zjm->...ijm", F[..., z, :], H)
+        at_z = F[..., z, :]
+        FL = F - np.einsum("...izm,zjm->...ijm", at_z, H)
+        FL[..., z, :] = np.einsum("...izm,zwm->...iwm", at_z, N)
+        return np.asarray(FL)
 
     def left(F: Array) -> Array:
-        return F - np.einsum("zim,...zjm->...ijm", H, F[..., z, :, :])
+        at_z = F[..., z, :, :]
+        LF = F - np.einsum("zim,...zjm->...ijm", H, at_z)
+        LF[..., z, :, :] = np.einsum("zwm,...zjm->...wjm", N, at_z)
+        return np.asarray(LF)
 
     FL = right(cells.F1)
     rows = FL[:, z]
@@ -153,16 +162,16 @@ def _extend(
     AE = np.einsum("izm,ezw->eiwm", A, E)
     F1 = np.concatenate([cells.F1, np.einsum("eiwm,jwm->eijm", AE, A)])
     rows = F1[:, z]
-    old, new = np.split(np.arange(len(F1)), [len(cells.F1)])
+    old = len(cells.F1)
     F0 = _sum(cells.F0[keep][:, keep], starts)
     F2 = np.empty((len(F1), len(F1), *F0.shape))
-    F2[: len(old), : len(old)] = _sum(cells.F2[:, :, keep][:, :, :, keep], starts)
-    F2[len(old) :] = _sum_of_products(AE[:, keep], rows[:, :, keep], starts)
-    F2[: len(old), len(old) :] = F2[len(old) :, : len(old)].transpose(1, 0, 3, 2, 4)
+    F2[:old, :old] = _sum(cells.F2[:, :, keep][:, :, :, keep], starts)
+    F2[old:] = _sum_of_products(AE[:, keep], rows[:, :, keep], starts)
+    F2[:old, old:] = F2[old:, :old].transpose(1, 0, 3, 2, 4)
     trace2 = np.empty((len(F1), len(F1)))
-    trace2[: len(old), : len(old)] = cells.trace2
-    trace2[len(old) :] = np.einsum("ezw,rwzm->er", E, rows[:, :, z])
-    trace2[: len(old), len(old) :] = trace2[len(old) :, : len(old)].T
+    trace2[:old, :old] = cells.trace2
+    trace2[old:] = np.einsum("ezw,rwzm->er", E, rows[:, :, z])
+    trace2[:old, old:] = trace2[old:, :old].T
     return Moments(
         F0,
         _sum(F1[:, keep][:, :, keep], starts),
@@ -192,17 +201,23 @@ def _sum_of_products(AE: Array, rows: Array, starts: Starts) -> Array:
 
 def _inverse(M: Array) -> tuple[Array, float]:
     """Inverse of the (q, q) matrix of each cell, and the sum of their log determinants."""
-    q = len(M)
-    if q == 1:
-        det, adjugate = M[0, 0], np.ones_like(M)
-    elif q == 2:
+    if len(M) == 1:
+        log_det = _total_log(M)
+        return 1 / M, log_det
+    if len(M) == 2:
         det = M[0, 0] * M[1, 1] - M[0, 1] * M[1, 0]
+        log_det = _total_log(det)
         adjugate = np.stack([np.stack([M[1, 1], -M[0, 1]]), np.stack([-M[1, 0], M[0, 0]])])
-    else:
-        cells_first = np.ascontiguousarray(M.transpose(2, 0, 1))
-        det = np.linalg.det(cells_first)
-        inverse = np.linalg.inv(cells_first).transpose(1, 2, 0)
-        adjugate = np.ascontiguousarray(inverse) * det
+        return adjugate / det, log_det
+    cells_first = np.ascontiguousarray(M.transpose(2, 0, 1))
+    sign, log_dets = np.linalg.slogdet(cells_first)
+    _total_log(sign)
+    inverse = np.linalg.inv(cells_first).transpose(1, 2, 0)
+    return np.ascontiguousarray(inverse), float(log_dets.sum())
+
+
+def _total_log(det: Array) -> float:
+    """Σ log det over the cells, where all are positive."""
     if not (det > 0).all():
         raise NotPositiveDefinite("V is not positive definite")
-    return adjugate / det, float(np.log(det).sum())
+    return float(np.log(det).sum())

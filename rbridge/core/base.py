@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from .absorb import Moments, Starts
 from .correlation import Correlation, correlation_operator
 from .covariance import relative_deviations
-from .layout import Layout
+from .layout import Layout, between
 from .model import Model
 
 Array = NDArray[Any]
@@ -19,13 +20,13 @@ Array = NDArray[Any]
 
 def base_pairs(r: int) -> list[tuple[int, int]]:
     """The pairs of coefficients in the order of ``Moments.F3``."""
-    return list(combinations_with_replacement(range(r), 2))
+    return [(a, b) for a, b in combinations_with_replacement(range(r), 2)]
 
 
 def base_moments(
     design: Layout, model: Model, start: int, stop: int, cells: Starts, derivatives: bool
 ) -> Moments:
-    """Moments of the rows ``start:stop`` with respect to the coefficients of R, then of S.
+    """Moments of the rows ``start:stop`` with respect to the coefficients of R, of S, and σ².
 
     Parameters
     ----------
@@ -33,95 +34,95 @@ def base_moments(
         First row of each cell, relative to ``start``; None for a single cell.
     derivatives : bool
         False: F0 and log det V only.
-
-    Notes
-    -----
-    σ² is no parameter here: V is homogeneous of degree 1 in (D, σ²), see
-    :func:`rbridge.core.information.contract`.
     """
     rows = design.rows(start, stop)
     B = np.stack([column[rows] for column in design.columns])
     n = B.shape[1]
     log_det = n * np.log(model.sigma_sq)
     if model.cor is None and not model.var:
-        return _moments_without_parameters(_sums(B, B, cells) / model.sigma_sq, log_det)
+        moments = _without_parameters(_sums(B, B, cells) / model.sigma_sq, log_det)
+        return _with_scale(moments, model, n) if derivatives else moments
     first, second = np.zeros((0, n)), np.zeros((0, 0, n))
     if model.var:
         s, first, second = relative_deviations(model.var, model.var_coefs, rows)
         B /= s
-        log_det += 2 * np.log(np.abs(s)).sum()
+        log_det += 2 * np.log(s).sum()
     B /= np.sqrt(model.sigma_sq)
-    groups = design.cor_starts[np.searchsorted(design.cor_starts, start) :]
-    groups = groups[: np.searchsorted(groups, stop)] - start
+    groups = between(design.cor_starts, start, stop)
     R = correlation_operator(model.cor, model.cor_coefs, n, rows, groups)
     log_det += R.log_det
     if not derivatives:
-        return _moments_without_parameters(_sums(B, R.solve(B), cells), log_det)
-    return _moments(B, R, first, second, cells, log_det)
+        return _without_parameters(_sums(B, R.solve(B), cells), log_det)
+    return _with_scale(_moments(_Whitened(B, R, first, second), cells, log_det), model, n)
 
 
-def _moments_without_parameters(F0: Array, log_det: float) -> Moments:
+def _with_scale(moments: Moments, model: Model, n: int) -> Moments:
+    """Add the parameter σ², unless it is fixed: V̇ = V/σ², so nothing new is summed over rows."""
+    if model.fixed_sigma:
+        return moments
+    scale = model.sigma_sq
+    F1 = np.concatenate([moments.F1, moments.F0[None] / scale])
+    F2 = np.empty((len(F1), *F1.shape))
+    F2[:-1, :-1] = moments.F2
+    F2[-1] = F2[:, -1] = F1 / scale  # F1 is symmetric
+    trace1 = np.append(moments.trace1, n / scale)
+    trace2 = np.block([[moments.trace2, moments.trace1[:, None] / scale], [trace1 / scale]])
+    return replace(moments, F1=F1, F2=F2, trace1=trace1, trace2=trace2)
+
+
+def _without_parameters(F0: Array, log_det: float) -> Moments:
     k, m = F0.shape[1:]
-    none = np.zeros((0, k, k, m))
-    empty = np.zeros((0, 0))
-    return Moments(
-        F0, none, none[None][:0], none, log_det, empty[0:0].ravel(), empty, empty.ravel()
-    )
+    F1, F2 = np.zeros((0, k, k, m)), np.zeros((0, 0, k, k, m))
+    return Moments(F0, F1, F2, F1, log_det, np.zeros(0), np.zeros((0, 0)), np.zeros(0))
 
 
-def _moments(
-    B: Array, R: Correlation, first: Array, second: Array, cells: Starts, log_det: float
-) -> Moments:
-    """The tensors in whitened rows, where V = R, V̇_c = Ṙ_c and V̇_v = WR + RW with W = ṡ/s.
+class _Whitened:
+    """Rows divided by σs, where V = R, V̇_c = Ṙ_c and V̇_v = WR + RW with W = diag(ṡ/s).
 
-    ``H_r`` = V⁻¹V̇_r V⁻¹B and ``VH_r`` = V H_r, so that F1 = B'H and F2 = VH'H.
+    ``H[r]`` = V⁻¹V̇_r V⁻¹B and ``VH[r]`` = V H[r], so that F1 = B'H and F2 = VH'H.
     """
-    n_cor, r = len(R.trace1), len(R.trace1) + len(first)
-    U = R.solve(B)
-    H = [R.solve_first(c, B) for c in range(n_cor)]
-    H += [R.solve(w * B) + w * U for w in first]
-    VH = [R.multiply(h) for h in H]
-    k, m = len(B), 1 if cells is None else len(cells)
+
+    def __init__(self, B: Array, R: Correlation, first: Array, second: Array) -> None:
+        self.B, self.R, self.first, self.second = B, R, first, second
+        self.n_cor = len(R.trace1)
+        self.U = R.solve(B)
+        self.H = [R.solve_first(c, B) for c in range(self.n_cor)]
+        self.H += [R.solve(w * B) + w * self.U for w in first]
+        self.VH = [R.multiply(h) for h in self.H]
+
+    def F3(self, a: int, b: int, cells: Starts) -> Array:
+        """U'V̈_ab U, a ≤ b: R̈, WṘ + ṘW, or (s̈/s)R + R(s̈/s) + W_a R W_b + W_b R W_a."""
+        n_cor, U = self.n_cor, self.U
+        if b < n_cor:
+            return _sums(self.B, self.R.solve_second(a, b, self.B), cells)
+        WU = self.first[b - n_cor] * U
+        if a < n_cor:
+            half = _products(WU, self.VH[a], cells)  # VH = Ṙ U
+        else:
+            half = _products(self.first[a - n_cor] * U, self.R.multiply(WU), cells)
+            half += _products(self.second[a - n_cor, b - n_cor] * U, self.B, cells)
+        return np.asarray(half + half.swapaxes(0, 1))
+
+
+def _moments(rows: _Whitened, cells: Starts, log_det: float) -> Moments:
+    R, first, VH, H = rows.R, rows.first, rows.VH, rows.H
+    r, k, m = len(H), len(rows.B), 1 if cells is None else len(cells)
+    pairs = base_pairs(r)
     F2 = np.empty((r, r, k, k, m))
-    for a, b in base_pairs(r):
+    for a, b in pairs:
         F2[a, b] = _sums(VH[a], H[b], cells) if a == b else _products(VH[a], H[b], cells)
         F2[b, a] = F2[a, b].swapaxes(0, 1)
-    F3 = [_second(B, U, R, VH, first, second, a, b, cells) for a, b in base_pairs(r)]
-    trace2, trace3 = _traces(R, first, second)
+    trace2, trace3 = _traces(R, first, rows.second)
     return Moments(
-        _sums(B, U, cells),
-        np.array([_sums(B, h, cells) for h in H]).reshape(r, k, k, m),
+        _sums(rows.B, rows.U, cells),
+        np.array([_sums(rows.B, h, cells) for h in H]).reshape(r, k, k, m),
         F2,
-        np.array(F3).reshape(-1, k, k, m),
+        np.array([rows.F3(a, b, cells) for a, b in pairs]).reshape(-1, k, k, m),
         log_det,
         np.concatenate([R.trace1, 2 * first.sum(axis=1)]),
         trace2,
-        np.array([trace3[a, b] for a, b in base_pairs(r)]),
+        np.array([trace3[a, b] for a, b in pairs]),
     )
-
-
-def _second(
-    B: Array,
-    U: Array,
-    R: Correlation,
-    VH: list[Array],
-    first: Array,
-    second: Array,
-    a: int,
-    b: int,
-    cells: Starts,
-) -> Array:
-    """U'V̈_ab U for a ≤ b: R̈, WṘ + ṘW, or (s̈/s)R + R(s̈/s) + W_a R W_b + W_b R W_a."""
-    n_cor = len(R.trace1)
-    if b < n_cor:
-        return _sums(B, R.solve_second(a, b, B), cells)
-    w = first[b - n_cor] * U
-    if a < n_cor:
-        F = _products(w, VH[a], cells)  # V H_c = Ṙ_c U
-    else:
-        F = _products(first[a - n_cor] * U, R.multiply(w), cells)
-        F = F + _products(second[a - n_cor, b - n_cor] * U, B, cells)
-    return np.asarray(F + F.swapaxes(0, 1))
 
 
 def _traces(R: Correlation, first: Array, second: Array) -> tuple[Array, Array]:

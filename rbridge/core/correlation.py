@@ -26,16 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-from ..errors import InformationError
+from .covariance import NotPositiveDefinite as NotPositiveDefinite
 from .covariance import Rows, correlation
 from .jet import Jet, variables
 from .snapshot import CorStruct
 
 Array = NDArray[Any]
-
-
-class NotPositiveDefinite(InformationError):
-    """A covariance matrix at this θ is not positive definite: there is no likelihood."""
 
 
 class Correlation(Protocol):
@@ -138,7 +134,7 @@ class Markov:
         linked = linked[1:]
         phi = variables(coefs)[0]
         rho = phi ** np.where(linked, np.abs(gap), 1.0) * linked
-        if (np.abs(rho.value) >= 1).any():
+        if not (np.abs(rho.value) < 1).all():
             raise NotPositiveDefinite(f"{cor.cor_class}: correlation 1 between two rows")
         rest = 1.0 - rho**2.0
         self._diagonal, self._beside = rho**2.0 / rest, -rho / rest
@@ -159,6 +155,8 @@ class Markov:
         return _tridiagonal(self._upper[1], self._beside.value, B)
 
     def multiply(self, B: Array) -> Array:
+        if B.shape[-1] == 1:  # a system of one equation is more than solveh_banded can take
+            return B
         flat = B.reshape(-1, B.shape[-1])
         return np.asarray(solveh_banded(self._upper, flat.T, check_finite=False).T.reshape(B.shape))
 
@@ -194,7 +192,7 @@ def _tridiagonal(diagonal: Array, beside: Array, B: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Groups of equal size s: their rows (m, s), their pattern (m,) among P, matrices (…, P, s, s)."""
+    """Groups of equal size s: rows (m, s), pattern (m,) among P, matrices (…, P, s, s)."""
 
     rows: Array
     pattern: Array

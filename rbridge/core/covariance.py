@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import SnapshotError
+from ..errors import InformationError, SnapshotError
 from .jet import Jet, solve, variables
 from .snapshot import CorStruct, VarFunc
 
 Array = NDArray[Any]
 Coefs = Any  # (k,) float or complex array, or Jet
 Rows = slice | NDArray[Any]
+
+
+class NotPositiveDefinite(InformationError):
+    """A covariance matrix is not positive definite at this θ, so there is no likelihood."""
 
 
 # Correlation structures: R from the lags, distances or indices ``x`` between the rows -------------
@@ -232,17 +236,25 @@ def relative_deviations(
         ∂s/∂c / s for the r free coefficients, component after component.
     second : (r, r, n) array
         ∂²s/∂c∂d / s.
+
+    Raises
+    ------
+    NotPositiveDefinite
+        A row has s ≤ 0.
     """
     s: Any = 1.0
     firsts, seconds = [], []
     for component, values in zip(var, coefs):
         jet = deviation(component, variables(values), rows)
+        value = jet.value if isinstance(jet, Jet) else jet
+        if not (value > 0).all():
+            raise NotPositiveDefinite(f"{component.var_class} gives a row no variance")
+        s = s * value
         if not isinstance(jet, Jet):  # varFixed: nothing depends on a coefficient
-            s = s * jet
             continue
-        s = s * jet.value
-        firsts.append(jet.grad[component.free] / jet.value)
-        seconds.append(jet.hess[np.ix_(component.free, component.free)] / jet.value)
+        free = component.free.astype(bool)
+        firsts.append(jet.grad[free] / value)
+        seconds.append(jet.hess[np.ix_(free, free)] / value)
     first = np.concatenate(firsts) if firsts else np.zeros((0, len(s)))
     second = first[:, None] * first[None]  # exact between components; within one replaced below
     start = 0

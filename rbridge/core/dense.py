@@ -5,16 +5,17 @@ Cubic in the rows. The tests hold the linear path against it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InformationError
-from .correlation import NotPositiveDefinite
-from .covariance import correlation, relative_deviations
+from .base import base_pairs
+from .covariance import NotPositiveDefinite, correlation, relative_deviations
 from .forms import Forms, Method
-from .jet import variables
+from .jet import Jet, variables
+from .layout import conditioned
 from .model import Model
 from .snapshot import FitSnapshot
 
@@ -29,91 +30,111 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
     reason : str
         Why the dense path is taken; it stands in the result.
     """
-    V, dV, ddV = dense_covariance(snapshot, model)
-    X, n, p = snapshot.X, snapshot.n, snapshot.X.shape[1]
+    V, dV = dense_covariance(snapshot, model)
+    X, log_det_x = conditioned(snapshot.X)
+    n, p = X.shape
     try:
         np.linalg.cholesky(V)
     except np.linalg.LinAlgError:
         raise NotPositiveDefinite("V is not positive definite") from None
     inverse = np.linalg.inv(V)
     cross = X.T @ inverse @ X
-    sign, log_det_x = np.linalg.slogdet(cross)
-    if sign <= 0:
-        raise InformationError("the fixed-effects design is singular")
     P = inverse - inverse @ X @ np.linalg.solve(cross, X.T @ inverse)
     W = P if method == "REML" else inverse
     Py = P @ (snapshot.y - snapshot.X @ snapshot.beta)
     WdV, rows = W @ dV, dV @ Py
+    trace3, quad3 = np.zeros((2, len(dV), len(dV)))
+    for a, b, ddV in second_derivatives(snapshot, model):
+        trace3[a, b] = trace3[b, a] = (W * ddV).sum()
+        quad3[a, b] = quad3[b, a] = Py @ ddV @ Py
     return Forms(
-        model.names,
-        method,
-        "dense",
-        reason,
-        n,
-        p,
-        float(np.linalg.slogdet(V)[1]),
-        float(log_det_x),
-        float(Py @ V @ Py),
-        np.einsum("rii->r", WdV),
-        rows @ Py,
-        np.einsum("rij,sji->rs", WdV, WdV),
-        rows @ P @ rows.T,
-        rows @ inverse @ rows.T,
-        np.einsum("ij,rsji->rs", W, ddV),
-        np.einsum("i,rsij,j->rs", Py, ddV, Py, optimize=True),
+        names=model.names,
+        method=method,
+        path="dense",
+        reason=reason,
+        n=n,
+        p=p,
+        log_det=float(np.linalg.slogdet(V)[1]),
+        log_det_x=log_det_x + float(np.linalg.slogdet(cross)[1]),
+        quad=float(Py @ V @ Py),
+        trace1=np.einsum("rii->r", WdV),
+        quad1=rows @ Py,
+        trace2=np.einsum("rij,sji->rs", WdV, WdV, optimize=True),
+        quad2=rows @ P @ rows.T,
+        quad2_fixed=rows @ inverse @ rows.T,
+        trace3=trace3,
+        quad3=quad3,
     )
 
 
-def dense_covariance(snapshot: FitSnapshot, model: Model) -> tuple[Array, Array, Array]:
-    """V (n, n), ∂V/∂θ (r, n, n) and ∂²V/∂θ² (r, r, n, n), rows in snapshot order."""
-    residual, first, second = _within(snapshot, model)
+def dense_covariance(snapshot: FitSnapshot, model: Model) -> tuple[Array, Array]:
+    """V (n, n) and ∂V/∂θ (r, n, n), rows in snapshot order."""
+    within = _Within(snapshot, model)
+    residual = within.value()
     V, dV = residual * model.sigma_sq, []
     for level, D, E in zip(snapshot.levels, model.D, model.E):
         same = level.codes[:, None] == level.codes
-        V = V + level.Z @ D @ level.Z.T * same
+        V += level.Z @ D @ level.Z.T * same
         dV += [level.Z @ e @ level.Z.T * same for e in E]
-    dV += list(first * model.sigma_sq)
+    dV += [within.first(a) * model.sigma_sq for a in range(model.n_base)]
     if not model.fixed_sigma:
         dV.append(residual)
-    ddV = np.zeros((len(dV), len(dV), *V.shape))
-    base = slice(model.n_tau, model.n_tau + model.n_base)
-    ddV[base, base] = second * model.sigma_sq
+    return V, np.array(dV).reshape(-1, *V.shape)
+
+
+def second_derivatives(snapshot: FitSnapshot, model: Model) -> Iterator[tuple[int, int, Array]]:
+    """Each ∂²V/∂θ_a∂θ_b (n, n) that is not zero, a ≤ b, after a and b."""
+    within, start = _Within(snapshot, model), model.n_tau
+    for a, b in base_pairs(model.n_base):
+        yield start + a, start + b, within.second(a, b) * model.sigma_sq
     if not model.fixed_sigma:
-        ddV[base, -1] = ddV[-1, base] = first
-    return V, np.array(dV).reshape(-1, *V.shape), ddV
+        for a in range(model.n_base):
+            yield start + a, len(model.names) - 1, within.first(a)
 
 
-def _within(snapshot: FitSnapshot, model: Model) -> tuple[Array, Array, Array]:
-    """S R S with its derivatives by the coefficients of R, then of S."""
-    n = snapshot.n
-    s, first, second = np.ones(n), np.zeros((0, n)), np.zeros((0, 0, n))
-    if model.var:
-        s, first, second = relative_deviations(model.var, model.var_coefs)
-    R, dR, ddR = _correlation(snapshot, model)
-    left, right = first[..., None], first[:, None]
-    by_s = left * R + R * right
-    both = left[:, None] * R * right[None]
-    dd_s = second[..., None] * R + R * second[:, :, None] + both + both.swapaxes(0, 1)
-    mixed = left * dR[:, None] + dR[:, None] * right
-    n_cor, r = len(dR), len(dR) + len(first)
-    dd = np.zeros((r, r, n, n))
-    dd[:n_cor, :n_cor], dd[n_cor:, n_cor:] = ddR, dd_s
-    dd[:n_cor, n_cor:], dd[n_cor:, :n_cor] = mixed, mixed.swapaxes(0, 1)
-    SS = np.outer(s, s)
-    return SS * R, SS * np.concatenate([dR, by_s]), SS * dd
+class _Within:
+    """S R S and its derivatives by the coefficients of R (first), then of S."""
 
+    def __init__(self, snapshot: FitSnapshot, model: Model) -> None:
+        n = snapshot.n
+        s, self.w, self.ww = np.ones(n), np.zeros((0, n)), np.zeros((0, 0, n))
+        if model.var:
+            s, self.w, self.ww = relative_deviations(model.var, model.var_coefs)
+        self.n_cor = model.n_cor
+        self.outer: Array = np.outer(s, s)
+        self.R: Array = np.eye(n)
+        if (cor := model.cor) is not None:
+            self.groups = [np.flatnonzero(cor.codes == code) for code in np.unique(cor.codes)]
+            coefs = variables(model.cor_coefs)
+            self.jets: list[Jet] = [correlation(cor, coefs, cor.covariate[g]) for g in self.groups]
+            self.R = self._scatter([jet.value for jet in self.jets])
 
-def _correlation(snapshot: FitSnapshot, model: Model) -> tuple[Array, Array, Array]:
-    """R (n, n) with its derivatives by the free coefficients."""
-    cor, n, r = model.cor, snapshot.n, model.n_cor
-    R, dR, ddR = np.eye(n), np.zeros((r, n, n)), np.zeros((r, r, n, n))
-    if cor is None:
-        return R, dR, ddR
-    for code in np.unique(cor.codes):
-        at = np.flatnonzero(cor.codes == code)
-        jet = correlation(cor, variables(model.cor_coefs), cor.covariate[at])
-        block = np.ix_(at, at)
-        R[block] = jet.value
-        dR[np.ix_(range(r), at, at)] = jet.grad[:r]
-        ddR[np.ix_(range(r), range(r), at, at)] = jet.hess[:r, :r]
-    return R, dR, ddR
+    def value(self) -> Array:
+        return np.asarray(self.outer * self.R)
+
+    def first(self, a: int) -> Array:
+        if a < self.n_cor:
+            return np.asarray(self.outer * self._scatter([jet.grad[a] for jet in self.jets]))
+        return np.asarray(self.outer * self._both_sides(self.w[a - self.n_cor], self.R))
+
+    def second(self, a: int, b: int) -> Array:
+        """Second derivative by a ≤ b."""
+        if b < self.n_cor:
+            return np.asarray(self.outer * self._scatter([jet.hess[a, b] for jet in self.jets]))
+        w_b = self.w[b - self.n_cor]
+        if a < self.n_cor:
+            return self._both_sides(w_b, self.first(a))
+        w_a, w_ab = self.w[a - self.n_cor], self.ww[a - self.n_cor, b - self.n_cor]
+        both = w_a[:, None] * self.R * w_b
+        return np.asarray(self.outer * (self._both_sides(w_ab, self.R) + both + both.T))
+
+    def _scatter(self, blocks: list[Array]) -> Array:
+        out = np.zeros(self.outer.shape)
+        for group, block in zip(self.groups, blocks):
+            out[np.ix_(group, group)] = block
+        return out
+
+    @staticmethod
+    def _both_sides(w: Array, M: Array) -> Array:
+        """WM + MW with W = diag(w)."""
+        return np.asarray(w[:, None] * M + M * w)

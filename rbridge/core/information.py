@@ -9,9 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InformationError
+from ..errors import InformationError, SpecError
+from . import parameters
 from .contractions import contract
 from .forms import Forms, Method, Path
+from .model import model_at
 from .snapshot import FitSnapshot
 
 Array = NDArray[Any]
@@ -129,6 +131,54 @@ def inverse_information(matrix: Array, names: Sequence[str]) -> Array:
         raise InformationError(f"the information {what} in {guilty}: not identified by these data")
     inverse = (vectors / values) @ vectors.T
     return np.asarray(inverse / np.outer(scale, scale))
+
+
+@dataclass(frozen=True)
+class StratumVariances:
+    """θ with σ² and the ratios of a varIdent replaced by the variance of each stratum.
+
+    Attributes
+    ----------
+    names, kinds : tuples of str, length t
+        As :class:`~rbridge.core.parameters.Theta`; the strata last, ``sigma_sq.<stratum>``.
+    values : (t,) array
+    jacobian : (t, r) array
+        Derivatives by θ: ``jacobian @ cov @ jacobian.T`` is the covariance matrix of ``values``.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    kinds: tuple[str, ...]
+    jacobian: Array
+
+
+def stratum_variances(snapshot: FitSnapshot) -> StratumVariances:
+    """Within-group variance of each stratum of a varIdent, σ²_k = σ² δ_k², fixed δ_k included.
+
+    Raises
+    ------
+    SpecError
+        The model has not exactly one varIdent.
+    """
+    if [var.var_class for var in snapshot.var].count("varIdent") != 1:
+        raise SpecError("variances of strata need a model with exactly one varIdent")
+    theta, model = parameters.theta(snapshot), model_at(snapshot)
+    place = [var.var_class for var in snapshot.var].index("varIdent")
+    var, before = snapshot.var[place], snapshot.var[:place]
+    free, r = np.flatnonzero(var.free), len(theta.values)
+    first = model.n_tau + model.n_cor + int(sum(other.free.sum() for other in before))
+    ratios = first + np.arange(len(free))
+    strata = np.zeros((len(var.strata), r))
+    strata[free, ratios] = 2 * model.sigma_sq * var.values[free]
+    if not model.fixed_sigma:
+        strata[:, -1] = var.values**2
+    kept = np.setdiff1d(np.arange(r), [*ratios, *([] if model.fixed_sigma else [r - 1])])
+    return StratumVariances(
+        (*(theta.names[i] for i in kept), *(f"sigma_sq.{name}" for name in var.strata)),
+        np.append(theta.values[kept], model.sigma_sq * var.values**2),
+        (*(theta.kinds[i] for i in kept), *("variance" for _ in var.strata)),
+        np.concatenate([np.eye(r)[kept], strata]),
+    )
 
 
 def _spectrum(matrix: Array) -> tuple[Array, Array, Array]:

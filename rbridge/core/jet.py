@@ -107,8 +107,9 @@ def _multiply(a: Any, b: Any) -> Jet:
     if not isinstance(a, Jet):
         a, b = b, a
     if not isinstance(b, Jet):
-        b = np.asarray(b, dtype=float)
-        return _chain(a, a.value * b, np.broadcast_to(b, np.broadcast(a.value, b).shape), 0 * b)
+        value = np.asarray(a.value * b)
+        grad, hess = (_lift(x, i, value.ndim) * b for i, x in ((1, a.grad), (2, a.hess)))
+        return Jet(value, grad, hess)
     value = a.value * b.value
     a_grad, b_grad = (_lift(x.grad, 1, value.ndim) for x in (a, b))
     a_hess, b_hess = (_lift(x.hess, 2, value.ndim) for x in (a, b))

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InformationError
 from .correlation import is_markov
 from .covariance import Rows
 from .snapshot import CorStruct, FitSnapshot
 
 Array = NDArray[Any]
 
-CHUNK = 16_384  # rows at a time: a few arrays of this size fit the processor's cache
+CHUNK = 32_768  # rows at a time: a few columns of them fit the cache
 
 
 class NotNested(Exception):
@@ -35,6 +36,8 @@ class Layout:
     z : tuple of tuple of int
         Columns of each level's Z, outermost level first.
     x : tuple of int
+    log_det_x : float
+        log det of the squared map from these X to the model's; 0 unless X was orthonormalised.
     y : int
         The column r = y − Xβ of residuals; any β serves, for β is eliminated.
     starts : tuple of (m,) int arrays
@@ -48,6 +51,7 @@ class Layout:
     columns: tuple[Array, ...]
     z: tuple[tuple[int, ...], ...]
     x: tuple[int, ...]
+    log_det_x: float
     y: int
     starts: tuple[Array, ...]
     cor_starts: Array
@@ -57,10 +61,10 @@ class Layout:
     def n(self) -> int:
         return len(self.columns[self.y])
 
-    def chunks(self) -> Iterator[tuple[int, int]]:
-        """Ranges of rows that cut no group, of about ``CHUNK`` rows where the groups allow it."""
+    def chunks(self, arrays: int = 1) -> Iterator[tuple[int, int]]:
+        """Ranges of rows that cut no group, of about ``CHUNK / arrays`` rows where groups allow."""
         units = self.starts[0] if self.starts else self.cor_starts
-        wanted = np.arange(0, self.n, CHUNK)
+        wanted = np.arange(0, self.n, max(CHUNK // arrays, 1))
         free = len(units) == 0  # no group at all: cut anywhere
         cuts = wanted if free else np.unique(units[np.searchsorted(units, wanted, "right") - 1])
         yield from zip(cuts.tolist(), [*cuts[1:].tolist(), self.n])
@@ -81,6 +85,8 @@ def layout(snapshot: FitSnapshot) -> Layout:
     ------
     NotNested
         A grouping cuts across another one; the message says which.
+    InformationError
+        The columns of X are linearly dependent.
     """
     starts = [_starts(level.codes) for level in snapshot.levels]
     names = [level.group for level in snapshot.levels]
@@ -92,11 +98,29 @@ def layout(snapshot: FitSnapshot) -> Layout:
             inside = [*names, "correlation"][i + 1]
             raise NotNested(f"the groups of {inside} cut across those of {names[i]}")
     groups = [[level.Z[:, j] for j in range(level.Z.shape[1])] for level in snapshot.levels]
-    groups.append([snapshot.X[:, j] for j in range(snapshot.X.shape[1])])
+    X, log_det_x = conditioned(snapshot.X)
+    groups.append(list(X.T))
     groups.append([snapshot.y - snapshot.X @ snapshot.beta])
     columns, (*z, x, y) = _distinct(groups)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
-    return Layout(tuple(columns), tuple(z), x, y[0], tuple(starts), cor_starts, order)
+    return Layout(tuple(columns), tuple(z), x, log_det_x, y[0], tuple(starts), cor_starts, order)
+
+
+def conditioned(X: Array) -> tuple[Array, float]:
+    """X as it is, or orthonormal columns Q of the same span, X = QT, where X'X is ill-conditioned.
+
+    Also log det T'T: log det X'V⁻¹X = log det Q'V⁻¹Q + log det T'T. All else is the same for both.
+    """
+    lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
+    if not (lengths > 0).all():
+        raise InformationError("the fixed-effects design is singular")
+    if not len(lengths) or np.linalg.cond(X.T @ X / np.outer(lengths, lengths)) < 1e5:
+        return X, 0.0
+    Q, T = np.linalg.qr(X / lengths)
+    pivots = np.abs(np.diagonal(T))
+    if pivots.min() < 1e-12:
+        raise InformationError("the fixed-effects design is singular")
+    return Q, 2 * float(np.log(pivots * lengths).sum())
 
 
 def _starts(codes: Array) -> Array:
@@ -126,3 +150,9 @@ def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, .
         return len(kept) - 1
 
     return kept, [tuple(place(column) for column in group) for group in groups]
+
+
+def between(starts: Array, start: int, stop: int) -> Array:
+    """The group starts in ``start:stop``, counted from ``start``."""
+    first, last = np.searchsorted(starts, (start, stop))
+    return np.asarray(starts[first:last] - start)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .contractions import contract
-from .correlation import NotPositiveDefinite
+from .covariance import NotPositiveDefinite
 from .forms import Method
 from .snapshot import FitSnapshot
 

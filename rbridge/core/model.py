@@ -90,14 +90,14 @@ def model_at(snapshot: FitSnapshot, theta: ArrayLike | None = None) -> Model:
         coefs[free], rest = rest[: free.sum()], rest[free.sum() :]
         var_coefs.append(coefs)
     return Model(
-        estimates.names,
-        values,
-        tuple(D),
-        tuple(E),
-        snapshot.cor,
-        cor_coefs,
-        snapshot.var,
-        tuple(var_coefs),
-        snapshot.sigma**2 if snapshot.fixed_sigma else float(rest[0]),
-        snapshot.fixed_sigma,
+        names=estimates.names,
+        theta=values,
+        D=tuple(D),
+        E=tuple(E),
+        cor=snapshot.cor,
+        cor_coefs=cor_coefs,
+        var=snapshot.var,
+        var_coefs=tuple(var_coefs),
+        sigma_sq=snapshot.sigma**2 if snapshot.fixed_sigma else float(rest[0]),
+        fixed_sigma=snapshot.fixed_sigma,
     )

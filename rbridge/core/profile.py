@@ -14,6 +14,7 @@ from .quantities import Quantity
 from .snapshot import Array, FitSnapshot
 
 _STEP = 0.6  # in ζ, between the points of a curve
+_LONGEST = 5.0  # step on a logarithmic scale
 _MOST_POINTS = 30  # on either side
 _CLOSE = 1e-3  # in ζ, to the end of an interval; interpolation does the rest
 _BOUNDS = {
@@ -22,7 +23,7 @@ _BOUNDS = {
     "correlation": (-1.0, 1.0),
     "proportion": (0.0, 1.0),
 }
-_REACH = {"variance": 20.0, "scale": 20.0, "correlation": 9.0, "proportion": 18.0}
+_ALMOST_ONE = {"correlation": 9.0, "proportion": 18.0}  # on Fisher's z scale, on the logit scale
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class _Trace:
 
     def _line(self, x: float) -> tuple[float, float]:
         with np.errstate(all="ignore"):
-            return _scales(self._wanted.kind, x)
+            return _scales(self._wanted.kind, np.float64(x))
 
     def curve(self, level: float) -> Curve:
         z = float(special.ndtri((1 + level) / 2))
@@ -144,7 +145,7 @@ class _Trace:
 
     def _end(self, side: int, z: float) -> tuple[float, str]:
         """Where ζ = ±z on one side, or the end of the range with a note."""
-        outermost = self._centre + side * _REACH.get(self._wanted.kind, np.inf)
+        outermost = self._outermost(side)
         inner, step = self._centre, self._se * _STEP
         for _ in range(_MOST_POINTS):
             zeta_in, start = self._points[inner]
@@ -158,8 +159,17 @@ class _Trace:
             if abs(zeta) >= z:
                 return self._crossing(inner, w, side, z), ""
             step *= np.clip(_STEP / max(abs(zeta - zeta_in), 1e-3), 0.3, 3.0)
+            step = min(step, _LONGEST) if np.isfinite(outermost) else step
             inner = w
         return self._bound(side)
+
+    def _outermost(self, side: int) -> float:
+        """Where on the line the search ends."""
+        if self._wanted.kind in _ALMOST_ONE:
+            return side * max(_ALMOST_ONE[self._wanted.kind], side * self._centre + 1)
+        if self._wanted.kind in _BOUNDS:  # from an estimate of zero the way is long
+            return self._centre + side * (20 + 10 * self._se)
+        return side * np.inf
 
     def _bound(self, side: int) -> tuple[float, str]:
         bounds = _BOUNDS.get(self._wanted.kind, (-np.inf, np.inf))

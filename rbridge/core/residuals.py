@@ -117,12 +117,13 @@ def _root(cor: CorStruct, covariate: Array) -> Array:
 
 def _inverse_helmert(L: Array) -> Array:
     """nlme's own inverse root of compound symmetry, (1, s, s): the scaled mean, then contrasts."""
-    s, rho = L.shape[-1], L[0, -1, 0]
+    s = L.shape[-1]
+    rho = L[0, -1, 0] if s > 1 else 0.0
     i = np.arange(s)
-    rows = np.eye(s) * i[:, None] - np.tril(np.ones((s, s)), -1)  # the first row stays free
-    rows[0] = np.sqrt((1 - rho) / (1 + (s - 1) * rho))
+    contrasts: Array = np.eye(s) * i[:, None] - np.tril(np.ones((s, s)), -1)
+    contrasts[0] = np.sqrt((1 - rho) / (1 + (s - 1) * rho))  # the mean
     scale = np.sqrt((1 - rho) * np.where(i > 0, i * (i + 1), s))
-    return np.asarray(rows / scale[:, None])[None]
+    return np.asarray(contrasts / scale[:, None])[None]
 
 
 def autocorrelation(residuals: Array, codes: Array) -> tuple[Array, Array]:

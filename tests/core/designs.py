@@ -5,8 +5,10 @@ The "estimates" are plausible numbers, not optima: every identity tested holds a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from rbridge.core.snapshot import (
 )
 
 Array = np.ndarray[Any, Any]
+REFERENCE = Path(__file__).parents[1] / "reference" / "information.json"
 
 
 def sizes(codes: Array) -> Array:
@@ -186,8 +189,65 @@ VARIANCES: dict[str, tuple[VarFunc, ...]] = {
     "Power one fixed": (variance("varPower", [0.6, 0.5, 0.2], AGE, STRATUM, [True, False, True]),),
     "Exp": (variance("varExp", [0.3], AGE),),
     "ConstPower": (variance("varConstPower", [0.5, 0.8], AGE),),
-    "ConstProp strata": (
-        variance("varConstProp", [0.5, 0.8, 0.6, 0.7, 0.4, 0.9], AGE, STRATUM),
-    ),
+    "ConstProp strata": (variance("varConstProp", [0.5, 0.8, 0.6, 0.7, 0.4, 0.9], AGE, STRATUM),),
     "Comb": (replace(IDENT, tag="A"), variance("varExp", [0.3], AGE, tag="B")),
+}
+
+
+def cases() -> Iterator[tuple[str, FitSnapshot]]:
+    """Every level layout, correlation and variance function, alone and together."""
+    chosen = [(name, None, None) for name in LEVELS if name != "gls"]
+    chosen += [(name, cor, None) for name in ("gls", "slope", "nested") for cor in CORRELATIONS]
+    chosen += [(name, None, var) for name in ("gls", "slope", "nested") for var in VARIANCES]
+    for i, cor in enumerate(CORRELATIONS):  # each pair on one layout, the layouts in turn
+        for j, var in enumerate(VARIANCES):
+            chosen.append((("gls", "slope", "two", "nested", "repeated")[(i + j) % 5], cor, var))
+    for name, cor, var in chosen:
+        label = " + ".join(part for part in (name, cor, var) if part)
+        yield label, fit(
+            X,
+            Y,
+            LEVELS[name],
+            CORRELATIONS[cor] if cor else None,
+            VARIANCES[var] if var else (),
+        )
+
+
+CASES = dict(cases())
+
+
+def case(structures: str) -> FitSnapshot:
+    """The case with these structures, on whichever layout it has."""
+    return next(fit for name, fit in CASES.items() if name.partition(" + ")[2] == structures)
+
+
+# Fits by nlme, with their log-likelihood and lmeInfo's matrices ----------------------------------
+
+
+def _reference_fit(model: dict[str, Any]) -> FitSnapshot:
+    def array(part: dict[str, Any], key: str) -> Array:
+        return np.array(part[key])
+
+    levels = [
+        replace(
+            level(array(lv, "codes"), array(lv, "Z"), array(lv, "D"), lv["pd_class"], lv["group"]),
+            names=(names := tuple(np.atleast_1d(lv["names"]).tolist())),
+            blocks=(PdBlock(lv["pd_class"], names),),
+        )
+        for lv in model["levels"]
+    ]
+    cor, var = model["cor"], model["var"]
+    if cor:
+        where = array(cor, "codes"), array(cor, "covariate")
+        cor = correlation(cor["class"], cor["values"], *where)
+    if var:
+        data = (array(var, key) if key in var else None for key in ("covariate", "codes"))
+        var = [variance(var["class"], var["values"], *data, var["free"])]
+    X, y = array(model, "X"), array(model, "y").astype(float)
+    return fit(X, y, levels, cor, var or (), model["sigma"], model["method"])
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    model["name"]: {**model, "fit": _reference_fit(model)}
+    for model in json.loads(REFERENCE.read_text("utf-8"))["models"]
 }

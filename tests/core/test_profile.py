@@ -101,7 +101,13 @@ def test_an_estimate_of_zero() -> None:
     np.testing.assert_allclose(
         found.theta, [0, (data.within + data.between) / (m * n - 1)], rtol=1e-4, atol=1e-5
     )
-    found = profile(LmeResults(data.snapshot()), "sigma_sq").conf_int()
+    fit = LmeResults(data.snapshot())
+    curve = profile(fit, "var(g)").by_name["var(g)"]
+    assert curve.lower == 0 and curve.estimate < 1e-6
+    best_at = lambda x: -data.restricted(curve.upper, np.exp(x))  # noqa: E731
+    drop = 2 * (null(data) + minimize_scalar(best_at, bounds=(-5, 5), method="bounded").fun)
+    assert drop == pytest.approx(CRITICAL, abs=1e-3)
+    found = profile(fit, "sigma_sq").conf_int()
     ends = closed_form(
         data, null(data), (0.05, found.estimate[0], 9.0), lambda c, x: (np.exp(x), c)
     )

@@ -1,0 +1,91 @@
+"""The log-likelihood against a second one, written entry by entry, and against nlme's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import brute
+import designs
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from rbridge.core.contractions import contract
+from rbridge.core.likelihood import log_likelihood, score
+from rbridge.core.parameters import theta
+from rbridge.core.snapshot import FitSnapshot
+from rbridge.errors import InformationError, SnapshotError
+
+FITS = {
+    f"{name}, {method}": replace(fit, method=method)
+    for name, fit in designs.CASES.items()
+    for method in ("REML", "ML")
+}
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_likelihood_and_score_by_brute_force(fit: FitSnapshot) -> None:
+    values = theta(fit).values
+    np.testing.assert_allclose(log_likelihood(fit), brute.log_likelihood(fit, values), rtol=1e-12)
+    expected = brute.gradient(fit, values)
+    np.testing.assert_allclose(score(fit), expected, atol=1e-10 * max(1, abs(expected).max()))
+
+
+def test_likelihood_by_scipy() -> None:
+    fit = replace(designs.CASES["nested + AR1"], method="ML")
+    V = brute.covariance(fit, theta(fit).values)
+    XV = fit.X.T @ np.linalg.inv(V)
+    mean = fit.X @ np.linalg.solve(XV @ fit.X, XV @ fit.y)
+    expected = multivariate_normal(mean, V).logpdf(fit.y)
+    np.testing.assert_allclose(log_likelihood(fit), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", designs.MODELS)
+def test_likelihood_is_nlmes(name: str) -> None:
+    model = designs.MODELS[name]
+    np.testing.assert_allclose(log_likelihood(model["fit"]), model["log_lik"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", designs.MODELS)
+def test_score_vanishes_at_nlmes_estimates(name: str) -> None:
+    """The gain in likelihood that the gradient promises, ½ s' I⁻¹ s, is next to nothing."""
+    forms = contract(designs.MODELS[name]["fit"])
+    assert forms.score @ np.linalg.solve(forms.trace2, forms.score) < 1e-5
+
+
+def test_theta_and_method_can_be_chosen() -> None:
+    fit = designs.case("AR1 + Power")
+    other = theta(fit).values * 1.1
+    for method in ("REML", "ML"):
+        expected = brute.log_likelihood(replace(fit, method=method), other)
+        np.testing.assert_allclose(log_likelihood(fit, other, method), expected, rtol=1e-12)
+        assert score(fit, other, method).shape == other.shape
+
+
+def test_fixed_sigma_is_no_parameter() -> None:
+    fit = replace(designs.case("CAR1 + Comb"), fixed_sigma=True)
+    values = theta(fit).values
+    np.testing.assert_allclose(score(fit), brute.gradient(fit, values), rtol=1e-10, atol=1e-10)
+
+
+def test_likelihood_where_there_is_none() -> None:
+    fit = designs.CASES["slope"]
+    impossible = theta(fit).values.copy()
+    impossible[0] = -50.0
+    assert log_likelihood(fit, impossible) == -np.inf
+    with pytest.raises(InformationError, match="not positive definite"):
+        score(fit, impossible)
+
+
+@pytest.mark.parametrize("sigma_sq", [0.0, -1.0])
+def test_no_likelihood_without_residual_variance(sigma_sq: float) -> None:
+    fit = designs.CASES["intercept"]
+    assert log_likelihood(fit, [0.7, sigma_sq]) == -np.inf
+
+
+def test_wrong_arguments_are_named() -> None:
+    fit = designs.CASES["slope"]
+    with pytest.raises(SnapshotError, match="theta has shape"):
+        log_likelihood(fit, [1.0, 2.0])
+    with pytest.raises(SnapshotError, match="method is 'PQL'"):
+        log_likelihood(fit, method="PQL")  # type: ignore[arg-type]
