@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a fresh machine needs; docker/setup.sh says what it installs.
-.PHONY: help setup ready demo test lint bench image clean
+.PHONY: help setup ready demo test lint bench docs image clean
 .DEFAULT_GOAL := help
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
@@ -27,6 +27,9 @@ lint: ready    ## black, flake8, mypy
 
 bench: ready    ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+
+docs: ready    ## the API reference in build/api, from the docstrings (Debian's python3-sphinx)
+	$(PYTHON) -m sphinx -q -W -b html docs/api build/api
 
 image:   ## the image rbridge (docker, podman or buildah)
 	@docker/image.sh build

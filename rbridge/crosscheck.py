@@ -226,7 +226,7 @@ def aligned(values: pd.Series, names: pd.Index) -> pd.Series:
 
 
 def relative_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
-    """Largest |a_ij − b_ij| / √(b_ii b_jj) between two covariance matrices, by name."""
+    """Largest difference of two covariance matrices by name, in units of √(b_ii b_jj)."""
     aligned(pd.Series(0.0, one.index), other.index)
     a = one.loc[other.index, other.index].to_numpy()
     b = other.to_numpy()
@@ -292,7 +292,7 @@ def _gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Findi
     size = relative_difference(vcov["observed"].cov, vcov["expected"].cov)
     if size < CHECK["B"].value:
         text = (
-            f"observed and expected information agree to {size:.1g}, as they do in balanced designs "
+            f"observed and expected information agree to {size:.1g}, as in balanced designs "
             "(what remains is how far nlme stops from the optimum)"
         )
         return Finding("B", OK, size, text)

@@ -122,7 +122,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
 
 
 def test_lines_of_every_kind_of_toml() -> None:
-    text = 'a = """\n[[b]]\n"""\n[[b]]\nx = [1, # ]\n 2]\n[b.c]\n"d e".f = 1 # g = 2\n[[b]]\ny = {z = 1}\n'
+    text = 'a = """\n[[b]]\n"""\n[[b]]\nx = [1, # ]\n 2]\n[b.c]\n"d e".f = 1 # g = 2\n'
+    text += "[[b]]\ny = {z = 1}\n"
     assert key_lines(text) == {
         ("a",): 1,
         ("b", "0"): 4,
@@ -144,6 +145,15 @@ def test_the_schema_knows_what_the_reader_knows() -> None:
         return set(pattern.strip("^$()").replace("\\", "").split("|"))
 
     assert codes("tolerance") == set(TOLERANCES) and codes("expect") == set(CODES)
+
+
+def test_the_guide_shows_the_tolerances() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in guide.splitlines() if line.startswith("| ")]
+    shown = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+    for name, tolerance in TOLERANCES.items():
+        value, why = shown[name]
+        assert float(value) == tolerance.value and why == tolerance.why
 
 
 # --- judging ----------------------------------------------------------------------------------
