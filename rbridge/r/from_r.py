@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import rpy2.rinterface as ri
+from rpy2.rinterface_lib import openrlib
 
 _UNITS = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}  # of a difftime
 
@@ -111,7 +112,7 @@ def _texts(vector: Any) -> tuple[str | None, ...]:
 
 def _numbers(vector: Any) -> np.ndarray[Any, Any]:
     if isinstance(vector, ri.FloatSexpVector):
-        return np.array(vector.memoryview() if len(vector) else (), dtype=np.float64)
+        return _copied(vector, openrlib.REAL, np.float64)
     if isinstance(vector, ri.BoolSexpVector):
         return _logicals(vector)
     if isinstance(vector, ri.IntSexpVector):
@@ -120,7 +121,21 @@ def _numbers(vector: Any) -> np.ndarray[Any, Any]:
 
 
 def _raw_integers(vector: Any) -> np.ndarray[Any, Any]:
-    return np.array(vector.memoryview() if len(vector) else (), dtype=np.int32)
+    pointer = openrlib.LOGICAL if isinstance(vector, ri.BoolSexpVector) else openrlib.INTEGER
+    return _copied(vector, pointer, np.int32)
+
+
+def _copied(vector: Any, pointer: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a vector.
+
+    Not by its ``memoryview()``: that loses a reference to None at every call (rpy2 3.5.9), and
+    Python aborts when none are left, after some hundreds of fits.
+    """
+    size = len(vector) * np.dtype(dtype).itemsize
+    if not size:
+        return np.empty(0, dtype)
+    buffer = openrlib.ffi.buffer(pointer(vector.__sexp__._cdata), size)
+    return np.frombuffer(buffer, dtype).copy()
 
 
 def _integers(vector: Any) -> np.ndarray[Any, Any]:
