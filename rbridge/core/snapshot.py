@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from os import PathLike
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SnapshotError
+from .untrusted import UNREADABLE, check_fields, check_size, read_array
 
 Array = NDArray[Any]
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
@@ -324,18 +326,16 @@ class FitSnapshot:
             The file is not a snapshot of this format, or its parts do not fit together.
         """
 
-        def fetch(name: str) -> Array:
-            with archive.open(f"{name}.npy") as member:
-                return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
-
         try:
             with zipfile.ZipFile(path) as archive:
-                return _revived(json.loads(archive.read("snapshot.json")), fetch)
+                check_size(archive)
+                meta = json.loads(archive.read("snapshot.json"))
+                return _revived(meta, partial(read_array, archive))
         except FileNotFoundError:
             raise
         except SnapshotError as error:
             raise SnapshotError(f"{path}: {error}") from None
-        except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             raise SnapshotError(f"{path}: not a readable snapshot ({error})") from error
 
     def to_dict(self) -> dict[str, Any]:
@@ -353,7 +353,7 @@ def _revived(meta: Any, fetch: Callable[[Any], Array]) -> FitSnapshot:
         raise SnapshotError(f"not a snapshot of format {FORMAT}")
     try:
         snapshot = _decode(meta["snapshot"], fetch)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         if isinstance(error, SnapshotError):
             raise
         raise SnapshotError(f"not a readable snapshot ({error})") from error
@@ -397,4 +397,6 @@ def _decode(value: Any, fetch: Callable[[Any], Array]) -> Any:
     if value.get("type") not in _TYPES:
         raise SnapshotError(f"unknown part {value.get('type')!r}")
     content = {key: _decode(item, fetch) for key, item in value["fields"].items()}
-    return _TYPES[value["type"]](**content)
+    part = _TYPES[value["type"]](**content)
+    check_fields(part, _TYPES)
+    return part

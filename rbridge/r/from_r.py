@@ -149,7 +149,9 @@ def _logicals(vector: Any) -> np.ndarray[Any, Any]:
     missing = raw == np.iinfo(np.int32).min
     if not missing.any():
         return raw.astype(bool)
-    return np.where(missing, None, raw.astype(bool))
+    values = raw.astype(bool).astype(object)
+    values[missing] = None
+    return values
 
 
 def _shaped(array: np.ndarray[Any, Any], vector: Any) -> np.ndarray[Any, Any]:

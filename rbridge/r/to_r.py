@@ -46,13 +46,12 @@ def to_r(value: Any) -> Any:
 
 def _array(array: np.ndarray[Any, Any]) -> Any:
     """A numeric vector, or a matrix in R's column-major order; one copy, no loop."""
-    flat = np.require(array.ravel(order="F"), requirements="CA")  # Dask sends unaligned ones
-    if flat.dtype == np.float64:
-        vector = ri.FloatSexpVector.from_memoryview(memoryview(flat))
-    elif flat.dtype == np.int32:
-        vector = ri.IntSexpVector.from_memoryview(memoryview(flat))
-    else:
+    flat = np.require(array.ravel(order="F"), requirements=["C", "A"])  # Dask sends unaligned ones
+    vectors = {"float64": ri.FloatSexpVector, "int32": ri.IntSexpVector}
+    if str(flat.dtype) not in vectors:
         raise TypeError(f"cannot pass an array of {flat.dtype} to R")
+    make = vectors[str(flat.dtype)]
+    vector = make.from_memoryview(memoryview(flat)) if flat.size else make(())  # type: ignore
     if array.ndim == 2:
         vector.do_slot_assign("dim", ri.IntSexpVector(array.shape))
     return vector
