@@ -14,8 +14,9 @@ from typing import Any
 import click
 
 from .cli_model import fit_model, model_options
+from .drift import check_record
 from .errors import RNotFoundError, SpecError
-from .record import Recording, check_record, record_files
+from .record import Recording, record_files
 from .record import record as record_one
 from .suite import load_suite
 from .suite_run import AGREE, DISAGREE, UNCHECKABLE, Outcome, check_case, run

@@ -47,7 +47,7 @@ MODEL_KEYS: dict[str, tuple[type, ...]] = {
     "tolerance": (dict,),
     "expect": (dict,),
 }
-WORDS = {str: "text", dict: "a table", list: "an array"}
+WORDS: dict[type, str] = {str: "text", dict: "a table", list: "an array"}
 CODES = ("fit", *TOLERANCES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a file name
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")

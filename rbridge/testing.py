@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .crosscheck import relative_difference
 from .errors import InstallationError, SpecError
+from .gaps import relative_difference
 from .report import table_text
 from .results import LmeResults, VarcompVcov
 
@@ -133,14 +133,16 @@ def _compare(part: str, ours: Any, theirs: Any, rtol: float, se: pd.Series | Non
     """What is wrong with one part, or nothing."""
     if part == "cov":
         size = relative_difference(ours, theirs)
-        good = size <= rtol  # so that a NaN fails
-        return "" if good else f"covariance matrices differ by {size:.3g} (allowed {rtol:g})"
+        # a NaN fails
+        return (
+            "" if size <= rtol else f"covariance matrices differ by {size:.3g} (allowed {rtol:g})"
+        )
     table = pd.DataFrame({"actual": ours.reindex(theirs.index), "reference": theirs}, dtype=float)
     unit = theirs.abs()
     if part == "estimate" and se is not None:
         unit = np.maximum(unit, se.reindex(theirs.index))
     table["difference"] = (table["actual"] - table["reference"]) / unit.where(unit > 0, 1.0)
-    good = table["difference"].abs() <= rtol
+    good = (table["difference"].abs() <= rtol).to_numpy()
     if good.all():
         return ""
     table[""] = np.where(good, "", "← differs")

@@ -25,7 +25,8 @@ INTERVALS = """
 i <- nlme::intervals(m, which = "var-cov")
 parts <- c(i$reStruct, list(i$corStruct, i$varStruct))
 rows <- lapply(Filter(Negate(is.null), parts), as.matrix)
-list(names = unlist(lapply(rows, rownames)), values = do.call(rbind, c(rows, list(unclass(i$sigma)))))
+values <- do.call(rbind, c(rows, list(unclass(i$sigma))))
+list(names = unlist(lapply(rows, rownames)), values = values)
 """
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rbridge as rb
-from rbridge.crosscheck import TOLERANCE
+from rbridge.gaps import TOLERANCE
 
 VAR0, COV, VAR1 = (
     "Tau.subject.var((Intercept))",
