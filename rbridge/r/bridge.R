@@ -319,9 +319,6 @@ describe_apvar <- function(apvar) {
 # Levels outermost first; reStruct itself goes from the innermost out.
 describe_levels <- function(fitted, frame) {
   structures <- fitted$modelStruct$reStruct
-  Z <- stats::model.matrix(structures, frame)
-  sizes <- vapply(structures, function(s) length(nlme::Names(s)), 1L)
-  ends <- cumsum(sizes)
   lapply(rev(seq_along(structures)), function(i) {
     group <- names(fitted$groups)[length(structures) + 1L - i]
     label <- as.character(fitted$groups[[group]])
@@ -333,7 +330,7 @@ describe_levels <- function(fitted, frame) {
     list(
       group = group, names = nlme::Names(structures[[i]]),
       blocks = describe_blocks(structures[[i]]),
-      Z = unname(Z[, seq(ends[i] - sizes[i] + 1L, ends[i]), drop = FALSE]),
+      Z = random_design(structures[[i]], stats::model.matrix, frame),
       codes = match(label, labels) - 1L, labels = labels,
       D = unname(fitted$sigma^2 * as.matrix(structures[[i]])),
       b = unname(b[row, , drop = FALSE])
@@ -461,12 +458,18 @@ new_design <- function(id, columns) {
   list(
     X = unname(design_like(stats::formula(model$fit), model$frame, new, names_of_fixed(model$fit))),
     Z = lapply(rev(seq_along(structures)), function(i) {
-      formulas <- stats::formula(structures[[i]])
-      if (!is.list(formulas)) formulas <- list(formulas)
-      parts <- lapply(formulas, design_like, model$frame, new)
-      unname(do.call(cbind, parts)[, nlme::Names(structures[[i]]), drop = FALSE])
+      random_design(structures[[i]], design_like, model$frame, new)
     })
   )
+}
+
+# Columns of one level's random effects in nlme's order, each block's by `design(formula, ...)`:
+# nlme's own model.matrix for a reStruct takes twenty times as long.
+random_design <- function(structure, design, ...) {
+  formulas <- stats::formula(structure)
+  if (!is.list(formulas)) formulas <- list(formulas)
+  parts <- lapply(formulas, design, ...)
+  unname(do.call(cbind, parts)[, nlme::Names(structure), drop = FALSE])
 }
 
 names_of_fixed <- function(fitted) {
