@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from .core import delta
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
-from .results import LmeResults, VarcompVcov
+from .results import LmeResults
+from .varcomp import VarcompVcov
 from .spec import ModelSpec, Random, gls_spec, lme_spec
 
 
@@ -127,7 +128,7 @@ def delta_method(
     estimates: Mapping[str, float] | pd.Series | ArrayLike,
     cov: pd.DataFrame | ArrayLike,
     *,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
     jacobian: Any = None,
 ) -> VarcompVcov:
     """Estimate and covariance of a function of anybody's estimates, by the delta method.
@@ -139,7 +140,7 @@ def delta_method(
     estimates : Series, mapping or (r,) array
     cov : DataFrame or (r, r) array
         Covariance of the estimates. A DataFrame is aligned to the names of a Series.
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         Names of the k results.
     jacobian : (k, r) array or callable, optional
         By default complex step where g is analytic, else Richardson differences.
@@ -162,15 +163,20 @@ def delta_method(
     if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
         cov = _by_name(cov, series)
     result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
-    labels = (
-        list(names) if names is not None else [f"g{i + 1}" for i in range(len(result.estimates))]
-    )
-    if len(labels) != len(result.estimates):
-        raise SpecError(f"g gives {len(result.estimates)} values, names has {len(labels)}")
+    labels = _labels(names, len(result.estimates))
     table = pd.DataFrame(result.cov, index=labels, columns=labels)
     return VarcompVcov(
         pd.Series(result.estimates, labels, name="estimate"), table, "delta", "the delta method"
     )
+
+
+def _labels(names: str | Sequence[str] | None, n: int) -> list[str]:
+    if names is None:
+        return [f"g{i + 1}" for i in range(n)]
+    labels = [names] if isinstance(names, str) else list(names)
+    if len(labels) != n:
+        raise SpecError(f"g gives {n} value(s), names has {len(labels)}")
+    return labels
 
 
 def _by_name(cov: pd.DataFrame, estimates: pd.Series) -> pd.DataFrame:

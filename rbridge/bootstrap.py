@@ -17,6 +17,7 @@ from .core.simulate import Process, process
 from .core.snapshot import FitSnapshot
 from .design import Design
 from .errors import DataError, RError, SpecError, TimeLimitError
+from .fitted import NO_FIT
 from .frame import Column
 from .parallel import Progress, collect
 from .spec import ModelSpec
@@ -57,7 +58,7 @@ class Refit:
     def of(cls, fit: LmeResults, entropy: int) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
         if fit._fitted is None:
-            raise DataError("this result was loaded from a file: fit again, refits need the data")
+            raise DataError(NO_FIT.format("a bootstrap"))
         spec, design = fit.spec, fit._fitted.design
         right = spec.fixed.split("~", 1)[1]
         control = {**spec.control, "apVar": False}

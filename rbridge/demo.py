@@ -40,16 +40,7 @@ def run(show: Callable[[str], object]) -> int:
 def _apvar(fit: LmeResults) -> Report:
     apvar = fit.apvar
     assert isinstance(apvar, ApVar)
-    return Report(
-        "What nlme gives: apVar, and its Pars",
-        [
-            (
-                "Pars: log standard deviations, transformed correlation, log sigma",
-                apvar.pars.to_frame(),
-            ),
-            ("apVar: their approximate covariance", apvar.cov),
-        ],
-    )
+    return apvar._report()
 
 
 def _table(fit: LmeResults) -> Report:

@@ -134,25 +134,36 @@ def fit_summary(fit: LmeResults) -> Report:
             "se": fit.bse,
             "df": fit.df_resid,
             "t": fit.tvalues,
-            "p": fit.pvalues,
+            "p": [f"{p:.3g}" for p in fit.pvalues],
         }
     )
+    components, heading = varcomp_frame(fit)
     parts: list[tuple[str, Part]] = [
         ("", "\n".join(lines)),
-        ("Variance components", varcomp_frame(fit)),
+        (heading, components),
         ("Fixed effects", fixed),
     ]
     if fit.warnings_:
         parts.append(("R's warnings", "\n".join(fit.warnings_)))
+    diagnosis = fit.diagnose()
+    if not diagnosis.regular:
+        parts.append(("Doubts about the standard errors", str(diagnosis).rstrip()))
     titles = {"lme": "Linear mixed model (nlme::lme)", "gls": "Linear model (nlme::gls)"}
     return Report(titles[snap.kind], parts)
 
 
-def varcomp_frame(fit: LmeResults) -> pd.DataFrame:
-    """Components with their exact standard errors, or without where there are none."""
+def varcomp_frame(fit: LmeResults) -> tuple[pd.DataFrame, str]:
+    """Components with their exact standard errors, or without where there are none; a heading."""
+    from .core.parameters import coefficient_names
     from .errors import InformationError
 
+    names = coefficient_names(fit.snapshot)
     try:
-        return fit.varcomp_vcov("observed").to_frame().rename(columns={"se": "se (observed)"})
+        frame = fit.varcomp_vcov("observed").to_frame()
+        heading = f"Variance components (observed information; {frame.attrs['method']})"
     except InformationError:
-        return fit.varcomp.to_frame()
+        frame, heading = fit.varcomp.to_frame(), "Variance components"
+    frame.index = [
+        f"{label} = {names[label]}" if label in names else label for label in frame.index
+    ]
+    return frame, heading

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from .core import delta, information, seed_table
 from .core import intervals as core_intervals
@@ -18,9 +17,11 @@ from .core.contractions import contract
 from .core.forms import Forms
 from .core.parameters import theta
 from .core.snapshot import ApVar as SnapshotApVar
-from .core.snapshot import ApVarUnavailable, FitSnapshot
-from .errors import DataError, LmeInfoUnsupported, RWarning, SpecError
-from .spec import ModelSpec
+from .core.snapshot import ApVarUnavailable
+from .errors import RWarning, SpecError
+from .fitted import FittedModel
+from .lmeinfo import LmeInfo
+from .varcomp import METHODS, SOURCES, ApVar, VarcompVcov, square
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,414 +32,20 @@ if TYPE_CHECKING:
     from .diagnose import Diagnosis
     from .parallel import Progress
     from .profile import Profile
-    from .r.nlme import Fitted
     from .report import Report
 
-METHODS = ("delta", "expected", "average", "observed")
-SOURCES = {
-    "delta": "nlme's apVar by the delta method",
-    "expected": "expected information, computed exactly",
-    "average": "average information, computed exactly",
-    "observed": "observed information, computed exactly",
-}
 FIXED_SIGMA = (
     "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
     "use method='observed'"
 )
 
 
-@dataclass(frozen=True)
-class ApVar:
-    """nlme's ``apVar`` with its names.
-
-    Attributes
-    ----------
-    pars : Series, length r
-        ``attr(apVar, "Pars")``: the unconstrained parameters. Names may repeat, as in nlme.
-    cov : DataFrame, (r, r)
-        Their approximate covariance.
-    natural : bool
-        Whether unstructured matrices are in nlme's natural parameterisation.
-    """
-
-    pars: pd.Series
-    cov: pd.DataFrame
-    natural: bool
-
-
-class VarcompVcov:
-    """Variance components with their joint covariance matrix.
-
-    Attributes
-    ----------
-    estimates, se : Series, length r
-        Natural-scale components (variances, covariances …) and standard errors.
-    cov, corr : DataFrame, (r, r)
-        Their sampling covariance and correlation.
-    method : str
-        How ``cov`` was obtained: delta, expected, average, observed.
-    source : str
-        The same in words, with who computed it.
-    """
-
-    def __init__(
-        self,
-        estimates: pd.Series,
-        cov: pd.DataFrame,
-        method: str,
-        source: str,
-        kinds: tuple[str, ...] = (),
-    ) -> None:
-        self.estimates = estimates
-        self.cov = cov
-        self.method = method
-        self.source = source
-        self.kinds = kinds
-
-    @property
-    def se(self) -> pd.Series:
-        return pd.Series(np.sqrt(np.diag(self.cov)), self.estimates.index, name="se")
-
-    @property
-    def corr(self) -> pd.DataFrame:
-        return self.cov / np.outer(self.se, self.se)
-
-    def conf_int(self, level: float = 0.95, *, scale: str = "natural") -> pd.DataFrame:
-        """Wald confidence intervals.
-
-        Parameters
-        ----------
-        level : float
-        scale : {"natural", "log"}
-            ``natural``: estimate ± z·se. ``log``: on the log scale for variances and Fisher's
-            z for correlations, and back; covariances stay natural.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``lower``, ``upper``; ``attrs["method"]`` names the interval.
-        """
-        lower, upper = core_intervals.wald(
-            self.estimates, self.cov, level, scale=scale, kinds=self.kinds  # type: ignore[arg-type]
-        )
-        frame = pd.DataFrame({"lower": lower, "upper": upper}, index=self.estimates.index)
-        frame.attrs["method"] = f"Wald, {scale} scale, {level:.0%}"
-        return frame
-
-    def transform(self, g: Callable[..., Any], names: list[str] | None = None) -> VarcompVcov:
-        """The same for g(estimates), by the delta method (:func:`rbridge.delta_method`)."""
-        from .api import delta_method
-
-        result = delta_method(g, self.estimates, self.cov, names=names)
-        return VarcompVcov(result.estimates, result.cov, self.method, f"{self.source}, transformed")
-
-    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
-        """Estimates, standard errors and natural-scale Wald intervals."""
-        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se})
-        return frame.join(self.conf_int(level))
-
-    def plot(self, level: float = 0.95) -> Figure:
-        """Estimates with Wald intervals, and the correlations of the estimates."""
-        from .plot import vcov_picture
-
-        return vcov_picture(self, level)
-
-    def _report(self) -> Report:
-        from .report import Report
-
-        cov = self.cov.copy()
-        parts = [("", self.to_frame()), ("Covariance of the estimates", cov)]
-        return Report(f"Variance components ({self.source})", parts)
-
-    def __repr__(self) -> str:
-        return f"<VarcompVcov {self.method}: {len(self.estimates)} components, {self.source}>"
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
-
-
-def _square(matrix: Any, index: Any) -> pd.DataFrame:
-    return pd.DataFrame(np.asarray(matrix), index=index, columns=index)
-
-
-class LmeInfo:
-    """lmeInfo's own answers for one fit, through R; the independent reference."""
-
-    def __init__(self, fit: LmeResults) -> None:
-        self._fit = fit
-
-    def fisher_info(self, type: str = "expected") -> pd.DataFrame:
-        """``lmeInfo::Fisher_info(fit, type)``; ``type`` is ``expected`` or ``average``.
-
-        Raises
-        ------
-        LmeInfoUnsupported
-            lmeInfo does not support the model, or is known to be wrong for it.
-        RPackageError
-            lmeInfo is not installed.
-        """
-        from .r import lmeinfo
-
-        names, matrix = lmeinfo.fisher_info(self._fitted(), type)
-        return _square(matrix, pd.Index(names))
-
-    def varcomp_vcov(self, type: str = "expected") -> VarcompVcov:
-        """``lmeInfo::varcomp_vcov(fit, type)``; raises as :meth:`fisher_info`."""
-        info = self.fisher_info(type)
-        try:
-            np.linalg.cholesky(info.to_numpy())
-        except np.linalg.LinAlgError:  # where lmeInfo's own chol() fails
-            raise LmeInfoUnsupported(
-                "lmeInfo's information matrix is not positive definite"
-            ) from None
-        cov = _square(np.linalg.inv(info.to_numpy()), info.index)
-        version = self._fit.snapshot.provenance["lmeInfo"]
-        natural = theta(self._fit.snapshot)
-        source = f"{type} information, by lmeInfo {version}"
-        return VarcompVcov(self._fit.varcomp, cov, type, source, natural.kinds)
-
-    def extract_varcomp(self) -> pd.Series:
-        """``lmeInfo::extract_varcomp(fit)`` as a Series; raises as :meth:`fisher_info`."""
-        from .r import lmeinfo
-
-        names, values = lmeinfo.extract_varcomp(self._fitted())
-        return pd.Series(values, index=list(names), name="estimate")
-
-    def unsupported(self) -> str:
-        """Why lmeInfo cannot serve this model; empty where it can."""
-        from .r import lmeinfo
-
-        return lmeinfo.unsupported(self._fit.snapshot)
-
-    def _fitted(self) -> Fitted:
-        if self._fit._fitted is None:
-            raise LmeInfoUnsupported(
-                "this result was loaded from a file: lmeInfo needs the fit in R"
-            )
-        return self._fit._fitted
-
-
-class LmeResults:
+class LmeResults(FittedModel):
     """A fitted ``lme`` or ``gls`` model, with statsmodels' words for what its users know.
 
     Everything but :attr:`lmeinfo` and :meth:`predict` on new data works without R, from
     :attr:`snapshot` alone.
     """
-
-    def __init__(
-        self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None
-    ) -> None:
-        self.snapshot = snapshot
-        self._fitted = fitted
-        labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
-        self._index = labels  # of the user's frame
-
-    # --- fixed effects -----------------------------------------------------------------------
-
-    def _by_coef(self, values: Any, name: str) -> pd.Series:
-        return pd.Series(np.array(values), index=list(self.snapshot.coef_names), name=name)
-
-    @property
-    def params(self) -> pd.Series:
-        """Fixed effects."""
-        return self._by_coef(self.snapshot.beta, "estimate")
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors of the fixed effects, as R's ``summary``."""
-        return self._by_coef(self.snapshot.std_error, "se")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        return (self.params / self.bse).rename("t")
-
-    @property
-    def df_resid(self) -> pd.Series:
-        """Denominator degrees of freedom of each fixed effect, as nlme counts them."""
-        return self._by_coef(self.snapshot.df, "df")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided, from t with :attr:`df_resid`."""
-        return self._by_coef(2 * special.stdtr(self.df_resid, -self.tvalues.abs()), "p")
-
-    def cov_params(self, *, adjust_sigma: bool = True) -> pd.DataFrame:
-        """Covariance of the fixed effects.
-
-        Parameters
-        ----------
-        adjust_sigma : bool
-            As in R's ``summary`` (and :attr:`bse`): ML's σ² with n − p in place of n. False
-            gives R's ``vcov(fit)``. No difference under REML.
-        """
-        vcov = self.snapshot.vcov
-        factor = self.snapshot.std_error[0] ** 2 / vcov[0, 0] if adjust_sigma else 1.0
-        return _square(vcov * factor, list(self.snapshot.coef_names))
-
-    def conf_int(self, level: float = 0.95, *, alpha: float | None = None) -> pd.DataFrame:
-        """t intervals of the fixed effects from :attr:`bse` and :attr:`df_resid`.
-
-        ``alpha`` is statsmodels' name for 1 − ``level``. Under ML, nlme's own
-        ``intervals(fit, which="fixed")`` leaves out summary's σ adjustment:
-        :meth:`intervals` with ``which="fixed"`` reproduces it.
-        """
-        return self._t_interval(self.bse, 1 - alpha if alpha is not None else level)
-
-    def _t_interval(self, se: Any, level: float) -> pd.DataFrame:
-        if not 0 < level < 1:
-            raise SpecError(f"level must lie between 0 and 1, not {level}")
-        reach = special.stdtrit(self.df_resid, (1 + level) / 2) * np.asarray(se)
-        return pd.DataFrame({"lower": self.params - reach, "upper": self.params + reach})
-
-    # --- the fit -----------------------------------------------------------------------------
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The model as it was asked for."""
-        return ModelSpec.from_dict(self.snapshot.spec)
-
-    @property
-    def provenance(self) -> dict[str, str]:
-        """Versions of everything that took part in the fit."""
-        return dict(self.snapshot.provenance)
-
-    @property
-    def converged(self) -> bool:
-        return self.snapshot.converged
-
-    @property
-    def warnings_(self) -> tuple[str, ...]:
-        """R's warnings during the fit."""
-        return self.snapshot.warnings
-
-    @property
-    def llf(self) -> float:
-        """Log-likelihood (restricted, for REML), as R's ``logLik``."""
-        return self.snapshot.log_lik
-
-    @property
-    def df_model(self) -> int:
-        """Number of estimated parameters, fixed effects and variance components."""
-        return len(self.snapshot.beta) + len(theta(self.snapshot).values)
-
-    @property
-    def aic(self) -> float:
-        return 2 * self.df_model - 2 * self.llf
-
-    @property
-    def bic(self) -> float:
-        """As R's ``BIC``: under REML with n − p for the number of observations."""
-        restricted = self.snapshot.method == "REML"
-        n = self.nobs - (len(self.snapshot.beta) if restricted else 0)
-        return float(self.df_model * np.log(n) - 2 * self.llf)
-
-    @property
-    def nobs(self) -> int:
-        return self.snapshot.n
-
-    @property
-    def sigma(self) -> float:
-        """Within-group standard deviation."""
-        return self.snapshot.sigma
-
-    @property
-    def scale(self) -> float:
-        """Within-group variance σ²."""
-        return self.snapshot.sigma**2
-
-    @property
-    def random_effects(self) -> dict[str, pd.DataFrame]:
-        """Predicted random effects by grouping level, outermost first: groups × effects."""
-        return {
-            level.group: pd.DataFrame(level.b, index=list(level.labels), columns=list(level.names))
-            for level in self.snapshot.levels
-        }
-
-    def _by_row(self, values: Any, name: str) -> pd.Series:
-        """Values in snapshot order as a Series in the order of the user's frame."""
-        rows = self.snapshot.rows
-        order = np.argsort(rows)
-        return pd.Series(np.array(values)[order], index=self._index[rows[order]], name=name)
-
-    def _level(self, level: int | None) -> int:
-        n = len(self.snapshot.levels)
-        if level is None:
-            return n
-        if not 0 <= level <= n:
-            raise SpecError(f"level must be 0 (population) to {n} (innermost), not {level}")
-        return level
-
-    def fitted(self, level: int | None = None) -> pd.Series:
-        """Fitted values at a level: 0 for the population, by default the innermost."""
-        return self._by_row(self.snapshot.fitted[:, self._level(level)], "fitted")
-
-    @property
-    def fittedvalues(self) -> pd.Series:
-        """Fitted values at the innermost level, indexed as the rows of the data."""
-        return self.fitted()
-
-    @property
-    def resid(self) -> pd.Series:
-        """Response residuals at the innermost level, indexed as the rows of the data."""
-        return self._by_row(self.snapshot.y - self.snapshot.fitted[:, -1], "resid")
-
-    def residuals(self, type: str = "response", level: int | None = None) -> pd.Series:
-        """Residuals, indexed as the rows of the data.
-
-        Parameters
-        ----------
-        type : {"response", "pearson", "normalized"}
-            y − ŷ; divided by its standard deviation σ·s_i; freed of the within-group correlation
-            too. As nlme's ``resid(fit, level, type)``.
-        level : int, optional
-            0 for the population, 1 for the outermost groups …; by default the innermost.
-        """
-        from .core.residuals import residuals
-
-        return self._by_row(residuals(self.snapshot, type, self._level(level)), "resid")  # type: ignore[arg-type]
-
-    def predict(
-        self,
-        new_data: pd.DataFrame | None = None,
-        level: int | None = None,
-        *,
-        unseen: str = "raise",
-    ) -> pd.Series:
-        """Predictions at a level.
-
-        Parameters
-        ----------
-        new_data : DataFrame, optional
-            By default the data of the fit.
-        level : int, optional
-            0 for the population, 1 for the outermost groups …; by default the innermost.
-        unseen : {"raise", "population"}
-            What to do with groups that the fit has not seen: refuse, or predict without the
-            random effects of that level, with a warning.
-
-        Returns
-        -------
-        Series
-            Indexed as ``new_data``.
-
-        Notes
-        -----
-        Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
-        nlme's own ``predict`` computes them afresh from the new rows.
-        """
-        chosen = self._level(level)
-        if unseen not in ("raise", "population"):
-            raise SpecError(f"unseen must be 'raise' or 'population', not {unseen!r}")
-        if new_data is None:
-            return self.fitted(chosen)
-        if self._fitted is None:
-            raise DataError("this result was loaded from a file: new data needs the fit in R")
-        from .predict import predict_new
-
-        return predict_new(self._fitted, new_data, chosen, unseen)
 
     # --- variance components -----------------------------------------------------------------
 
@@ -449,6 +56,11 @@ class LmeResults:
         return pd.Series(natural.values, index=list(natural.names), name="estimate")
 
     @property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Covariance matrix of the random effects by grouping level, outermost first."""
+        return {level.group: square(level.D, list(level.names)) for level in self.snapshot.levels}
+
+    @property
     def apvar(self) -> Union[ApVar, ApVarUnavailable]:
         """nlme's approximate covariance of its parameters, or why there is none."""
         apvar = self.snapshot.apvar
@@ -456,7 +68,7 @@ class LmeResults:
             return apvar
         names = list(apvar.names)
         return ApVar(
-            pd.Series(apvar.pars, names, name="Pars"), _square(apvar.cov, names), apvar.natural
+            pd.Series(apvar.pars, names, name="Pars"), square(apvar.cov, names), apvar.natural
         )
 
     @cached_property
@@ -472,7 +84,7 @@ class LmeResults:
         """
         _check_method(kind, METHODS[1:])
         result = information.information_from(self._forms, kind)  # type: ignore[arg-type]
-        return _square(result.matrix, list(result.names))
+        return square(result.matrix, list(result.names))
 
     def varcomp_vcov(
         self, method: str = "expected", *, separate_variances: bool = False
@@ -509,7 +121,7 @@ class LmeResults:
             estimates, names, kinds = strata.values, strata.names, strata.kinds
             cov = strata.jacobian @ cov @ strata.jacobian.T
         series = pd.Series(estimates, index=list(names), name="estimate")
-        return VarcompVcov(series, _square(cov, list(names)), method, SOURCES[method], kinds)
+        return VarcompVcov(series, square(cov, list(names)), method, SOURCES[method], kinds)
 
     @property
     def lmeinfo(self) -> LmeInfo:
@@ -526,6 +138,10 @@ class LmeResults:
         bootstrap: Any = None,
     ) -> pd.DataFrame:
         """nlme's ``intervals(fit, level, which)``, reproduced; with ``methods``, several at once.
+
+        nlme's intervals of variance components carry the error of its finite differences: the
+        order of the rows or another BLAS moves them in the second or third digit.
+        ``methods=["log", "profile"]`` has none.
 
         Parameters
         ----------
@@ -661,6 +277,10 @@ class LmeResults:
         from .diagnose import diagnose
 
         return diagnose(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the snapshot; :func:`rbridge.load` reads it back without R."""
+        self.snapshot.save(path)
 
     def summary(self) -> Report:
         """The fit as a report: prints as text, shows as HTML in a notebook."""

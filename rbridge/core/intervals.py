@@ -254,6 +254,7 @@ def wald(
             value, slope = _scales(kind, x[i])
         if not np.isfinite([value, slope]).all():
             raise DataError(f"{kind} {i} is {x[i]:g}, on its bound: no interval on the log scale")
-        ends.append(_back(kind, value + np.array([-1, 1]) * slope * reach[i]))
+        with np.errstate(over="ignore"):  # at the boundary an end may be infinite
+            ends.append(_back(kind, value + np.array([-1, 1]) * slope * reach[i]))
     lower, upper = np.array(ends).reshape(-1, 2).T
     return lower, upper

@@ -185,6 +185,17 @@ def theta(snapshot: FitSnapshot) -> Theta:
     return Theta(_unique(names), np.concatenate([np.empty(0), *values]), tuple(kinds))
 
 
+def coefficient_names(snapshot: FitSnapshot) -> dict[str, str]:
+    """nlme's names of the coefficients that θ only numbers: ``cor_params`` is ``Phi`` …"""
+    cor = free_cor(snapshot)
+    correlation = cor.names if cor else ()
+    weights = [
+        name for var in snapshot.var for name, free in zip(var.names, var.free.tolist()) if free
+    ]
+    labels = _numbered("cor_params", len(correlation)) + _numbered("var_params", len(weights))
+    return dict(zip(labels, [*correlation, *weights]))
+
+
 # --- u ---------------------------------------------------------------------------------------
 
 

@@ -139,7 +139,7 @@ def reordered(fit: FitSnapshot, rows: Array) -> FitSnapshot:
     return replace(fit, y=fit.y[rows], X=fit.X[rows], levels=levels, cor=cor, var=var)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(["nested", "gls + CAR1", "nested + Exp nugget", "slope + Comb"]),
     kind=st.sampled_from(KINDS),

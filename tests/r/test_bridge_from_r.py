@@ -67,5 +67,5 @@ def test_pickled_results_have_no_model_in_r(seed_fit):
 
     copy = pickle.loads(pickle.dumps(seed_fit))
     assert copy.varcomp.equals(seed_fit.varcomp)
-    with pytest.raises(rb.RBridgeError, match="loaded from a file"):
+    with pytest.raises(rb.RBridgeError, match="came without it"):
         copy.lmeinfo.varcomp_vcov()

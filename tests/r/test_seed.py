@@ -48,5 +48,5 @@ def test_everything_works_from_the_file(seed_fit, tmp_path):
     assert loaded.varcomp_vcov("expected").cov.equals(seed_fit.varcomp_vcov("expected").cov)
     assert loaded.intervals().equals(seed_fit.intervals())
     assert loaded.fittedvalues.equals(seed_fit.fittedvalues)
-    with pytest.raises(rb.RBridgeError, match="loaded from a file"):
+    with pytest.raises(rb.RBridgeError, match="came without it"):
         loaded.lmeinfo.varcomp_vcov()
