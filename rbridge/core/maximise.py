@@ -120,7 +120,7 @@ class Surface:
         from scipy.optimize import minimize
 
         constraint = {"type": "eq", "fun": lambda v: held(v)[0], "jac": lambda v: held(v)[1]}
-        how = {"jac": True, "method": "SLSQP", "options": {"ftol": 1e-11, "maxiter": 200}}
+        how = {"jac": True, "method": "SLSQP", "options": {"ftol": 1e-11, "maxiter": 100}}
 
         def climb(start: Array) -> tuple[Array, Maximum]:
             with np.errstate(all="ignore"):

@@ -9,8 +9,9 @@ from scipy import special
 
 from ..errors import SpecError
 from .intervals import _back, _scales
-from .maximise import Maximum, Surface
+from .maximise import Maximum, Surface, maximise
 from .quantities import Quantity
+from .reduced import without_effect
 from .snapshot import Array, FitSnapshot
 
 _STEP = 0.6  # in ζ, between the points of a curve
@@ -72,6 +73,7 @@ class Profiler:
         self.maximum: Maximum = surface.maximise()[1]
         self._surface = Surface(snapshot, self.maximum.theta)  # axes of the maximum itself
         self._top, self.maximum = self._surface.maximise()
+        self._without: dict[tuple[int, int], float] = {}
 
     def curve(self, wanted: Quantity, level: float = 0.95) -> Curve:
         """Profile one quantity as far as an interval at ``level`` needs.
@@ -94,14 +96,30 @@ class Profiler:
         """
         if not 0 < level < 1:
             raise SpecError(f"level must lie between 0 and 1, not {level}")
-        return _Trace(self._surface, self._top, self.maximum, wanted).curve(level)
+        floor = min((self._zeta_without(effect) for effect in wanted.effects), default=np.inf)
+        return _Trace(self._surface, self._top, self.maximum, wanted, floor).curve(level)
+
+    def _zeta_without(self, effect: tuple[int, int]) -> float:
+        """|ζ| of the model without a random effect: its variance at exactly zero."""
+        if effect not in self._without:
+            lower = maximise(without_effect(self._snapshot, *effect)).log_lik
+            self._without[effect] = float(np.sqrt(max(0.0, 2 * (self.maximum.log_lik - lower))))
+        return self._without[effect]
 
 
 class _Trace:
-    """The points of one curve, by the value on the scale without bounds."""
+    """The points of one curve, by the value on the scale without bounds.
 
-    def __init__(self, surface: Surface, top: Array, maximum: Maximum, wanted: Quantity) -> None:
+    ``floor`` is |ζ| of the models in which the quantity is zero, or (a correlation) may have any
+    value at all.
+    """
+
+    def __init__(
+        self, surface: Surface, top: Array, maximum: Maximum, wanted: Quantity, floor: float
+    ) -> None:
         self._surface, self._maximum, self._wanted = surface, maximum, wanted
+        sides = (-1, 1) if wanted.kind == "correlation" else (-1,)
+        self._floor = {side: floor if side in sides else np.inf for side in (-1, 1)}
         estimate, gradient = surface.quantity(wanted, top)
         self._estimate = estimate
         self._centre, slope = self._line(estimate)
@@ -111,8 +129,11 @@ class _Trace:
         self._points = {self._centre: (0.0, top)}
 
     def _line(self, x: float) -> tuple[float, float]:
-        with np.errstate(all="ignore"):
-            return _scales(self._wanted.kind, np.float64(x))
+        try:
+            with np.errstate(all="ignore"):
+                return _scales(self._wanted.kind, x)
+        except ZeroDivisionError:
+            return np.inf, np.inf  # on the bound itself
 
     def curve(self, level: float) -> Curve:
         z = float(special.ndtri((1 + level) / 2))
@@ -121,12 +142,23 @@ class _Trace:
             end, note = self._end(side, z)
             ends.append(end)
             notes += [note] if note else []
-        line = np.array(sorted(self._points))
-        zeta = np.array([self._points[w][0] for w in line])
-        value = _back(self._wanted.kind, line)
+        value, zeta = self._curve(z)
         log_lik = self._maximum.log_lik - zeta**2 / 2
         where = (self._wanted.kind, self._estimate)
         return Curve(*where, value, zeta, log_lik, ends[0], ends[1], level, "; ".join(notes))
+
+    def _curve(self, z: float) -> tuple[Array, Array]:
+        """Values and ζ in rising order, down to the floor and with the bound where it is met."""
+        line = np.array(sorted(self._points))
+        zeta = np.array([self._points[w][0] for w in line])
+        value = _back(self._wanted.kind, line)
+        low, high = self._floor[-1], self._floor[1]
+        zeta = np.clip(zeta, -low, high)
+        if low < z:
+            value, zeta = np.append(self._bounds()[0], value), np.append(-low, zeta)
+        if high < z:
+            value, zeta = np.append(value, self._bounds()[1]), np.append(zeta, high)
+        return value, zeta
 
     def _zeta(self, w: float, side: int, start: Array) -> float:
         """ζ where the quantity has the value ``w`` on its line; nan where it cannot be held."""
@@ -145,18 +177,18 @@ class _Trace:
 
     def _end(self, side: int, z: float) -> tuple[float, str]:
         """Where ζ = ±z on one side, or the end of the range with a note."""
-        outermost = self._outermost(side)
+        outermost, floor = self._outermost(side), self._floor[side]
         inner, step = self._centre, self._se * _STEP
         for _ in range(_MOST_POINTS):
             zeta_in, start = self._points[inner]
             w = inner + side * step
-            if side * (w - outermost) > 0:
+            if side * (w - outermost) > 0 or (floor < z and abs(zeta_in) >= 0.95 * floor):
                 break
             zeta = self._zeta(w, side, start)
             if np.isnan(zeta):
                 step /= 4
                 continue
-            if abs(zeta) >= z:
+            if abs(zeta) >= z and floor >= z:
                 return self._crossing(inner, w, side, z), ""
             step *= np.clip(_STEP / max(abs(zeta - zeta_in), 1e-3), 0.3, 3.0)
             step = min(step, _LONGEST) if np.isfinite(outermost) else step
@@ -171,11 +203,15 @@ class _Trace:
             return self._centre + side * (20 + 10 * self._se)
         return side * np.inf
 
+    def _bounds(self) -> tuple[float, float]:
+        return _BOUNDS.get(self._wanted.kind, (-np.inf, np.inf))
+
     def _bound(self, side: int) -> tuple[float, str]:
-        bounds = _BOUNDS.get(self._wanted.kind, (-np.inf, np.inf))
-        bound = bounds[0] if side < 0 else bounds[1]
-        which = "lower" if side < 0 else "upper"
-        return bound, f"{which} end is the bound {bound:g}: the likelihood does not fall far enough"
+        bound = self._bounds()[side > 0]
+        which, why = "lower" if side < 0 else "upper", "the likelihood does not fall far enough"
+        if self._wanted.kind == "correlation" and np.isfinite(self._floor[side]):
+            why += ", be it that a variance is zero"
+        return bound, f"{which} end is the bound {bound:g}: {why}"
 
     def _crossing(self, inner: float, outer: float, side: int, z: float) -> float:
         """The value where |ζ| = z, between two points on either side of it."""

@@ -47,10 +47,14 @@ class Quantity:
         Its range, in the words of ``Theta.kinds``.
     value : callable
         From a :class:`Point` to a number; analytic.
+    effects : tuple of (level, effect)
+        Random effects without whose variance the quantity is zero (itself a variance or standard
+        deviation) or is not defined (a correlation).
     """
 
     kind: str
     value: Callable[[Point], Any]
+    effects: tuple[tuple[int, int], ...] = ()
 
 
 class Points:
@@ -105,24 +109,31 @@ def sd_and_cor(snapshot: FitSnapshot) -> dict[str, Quantity]:
     return out
 
 
-def component(k: int, kind: str) -> Quantity:
-    """The k-th element of θ."""
-    return Quantity(kind, lambda p: p.theta[k])
+def components(snapshot: FitSnapshot) -> dict[str, Quantity]:
+    """Every component of θ by label."""
+    natural = theta(snapshot)
+    effects: list[tuple[tuple[int, int], ...]] = []
+    for k, level in enumerate(snapshot.levels):
+        for E in tau_basis(level)[1]:
+            effects.append(((k, int(np.argwhere(E)[0, 0])),) if E.trace() else ())
+    effects += [()] * (len(natural.names) - len(effects))
+    parts = zip(natural.names, natural.kinds, effects)
+    return {name: _component(k, kind, at) for k, (name, kind, at) in enumerate(parts)}
+
+
+def _component(k: int, kind: str, effects: tuple[tuple[int, int], ...]) -> Quantity:
+    return Quantity(kind, lambda p: p.theta[k], effects)
 
 
 def component_quantities(snapshot: FitSnapshot) -> dict[str, Quantity]:
     """Every component of θ, and the correlations of random effects, by label."""
-    natural = theta(snapshot)
-    found = {
-        name: component(k, kind) for k, (name, kind) in enumerate(zip(natural.names, natural.kinds))
-    }
     pairs = sd_and_cor(snapshot).items()
-    return {**found, **{name: q for name, q in pairs if q.kind == "correlation"}}
+    return {**components(snapshot), **{name: q for name, q in pairs if q.kind == "correlation"}}
 
 
 def deviation_of(level: int, i: int) -> Quantity:
     """Standard deviation of one random effect."""
-    return Quantity("scale", lambda p: np.sqrt(p.D[level][i, i]))
+    return Quantity("scale", lambda p: np.sqrt(p.D[level][i, i]), ((level, i),))
 
 
 def correlation_of(level: int, i: int, j: int) -> Quantity:
@@ -132,7 +143,7 @@ def correlation_of(level: int, i: int, j: int) -> Quantity:
         D = p.D[level]
         return D[i, j] / np.sqrt(D[i, i] * D[j, j])
 
-    return Quantity("correlation", value)
+    return Quantity("correlation", value, ((level, i), (level, j)))
 
 
 def level_variance(snapshot: FitSnapshot, level: int) -> Quantity:

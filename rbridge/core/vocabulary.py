@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import SpecError
 from . import quantities
-from .parameters import free_cor, theta
+from .parameters import free_cor
 from .quantities import Point, Quantity
 from .snapshot import FitSnapshot
 
@@ -26,7 +26,7 @@ class Vocabulary:
 
     def __init__(self, snapshot: FitSnapshot) -> None:
         self._snapshot = snapshot
-        self._natural = theta(snapshot)
+        self._components = quantities.components(snapshot)
         sigma_sq = Quantity("variance", lambda p: p.sigma_sq)
         self._words = {
             **self._coefficients(),
@@ -34,7 +34,7 @@ class Vocabulary:
             "sigma": Quantity("scale", lambda p: np.sqrt(p.sigma_sq)),
             "residual": quantities.residual_variance(snapshot),
             "total": quantities.total_variance(snapshot),
-            **{name: self._component(k) for k, name in enumerate(self._natural.names)},
+            **self._components,
         }
         self._calls: dict[str, Callable[[list[str]], Quantity]] = {
             "var": partial(self._of_effect, "var"),
@@ -58,24 +58,20 @@ class Vocabulary:
 
     def unknown(self, name: str) -> SpecError:
         """The error that lists what there is."""
-        words = list(dict.fromkeys([*self._natural.names, *self._words]))
+        words = list(dict.fromkeys([*self._components, *self._words]))
         levels = [f"{lv.group} ({', '.join(lv.names)})" for lv in self._snapshot.levels]
         where = f"; levels for var, sd, cov, cor, mean_var: {'; '.join(levels)}" if levels else ""
         return SpecError(f"no component {name!r}; there is {', '.join(words)}{where}")
 
     # --- words -------------------------------------------------------------------------------
 
-    def _component(self, k: int) -> Quantity:
-        return quantities.component(k, self._natural.kinds[k])
-
     def _coefficients(self) -> dict[str, Quantity]:
         """nlme's own names of the free within-group coefficients, where they name only one."""
         names = list(cor.names) if (cor := free_cor(self._snapshot)) else []
         for var in self._snapshot.var:
             names += [name for name, free in zip(var.names, var.free) if free]
-        first = sum(name.startswith("Tau.") for name in self._natural.names)
-        placed = [(name, first + k) for k, name in enumerate(names) if names.count(name) == 1]
-        return {name: self._component(k) for name, k in placed}
+        within = [q for label, q in self._components.items() if label[:4] in ("cor_", "var_")]
+        return {name: q for name, q in zip(names, within) if names.count(name) == 1}
 
     # --- calls -------------------------------------------------------------------------------
 
@@ -104,7 +100,7 @@ class Vocabulary:
         i = self._effect(level, (arguments[1:] or effects)[0], call)
         if function == "sd":
             return quantities.deviation_of(level, i)
-        return Quantity("variance", lambda p: p.D[level][i, i])
+        return Quantity("variance", lambda p: p.D[level][i, i], ((level, i),))
 
     def _of_pair(self, function: str, arguments: list[str]) -> Quantity:
         call = f"{function}({', '.join(arguments)})"

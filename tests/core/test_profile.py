@@ -14,10 +14,12 @@ from scipy import stats
 from scipy.optimize import brentq, minimize, minimize_scalar
 from test_derive import dense
 
+from rbridge.core.likelihood import log_likelihood
 from rbridge.core.maximise import maximise
 from rbridge.core.parameters import tau_basis, theta
 from rbridge.core.profile import Profiler
 from rbridge.core.quantities import component_quantities
+from rbridge.core.reduced import without_effect
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import SpecError
 from rbridge.profile import profile
@@ -242,6 +244,41 @@ def nearest(profiler: Profiler, snapshot: FitSnapshot, curve: Any, k: int, end: 
 
 def sum_tau(snapshot: FitSnapshot) -> int:
     return sum(len(tau_basis(level)[1]) for level in snapshot.levels)
+
+
+# --- without an effect ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", ["intercept", "three", "diag", "ident", "blocked", "nested"])
+def test_a_model_without_an_effect_is_the_one_with_its_variance_zero(levels: str) -> None:
+    snapshot = designs.fit(designs.X, designs.Y, designs.LEVELS[levels])
+    for k, level in enumerate(snapshot.levels):
+        for i in range(len(level.names)):
+            classes = [b.pd_class for b in level.blocks if level.names[i] in b.names]
+            shared = [b.names for b in level.blocks if level.names[i] in b.names][0]
+            gone = shared if classes[0] in ("pdIdent", "pdCompSymm") else (level.names[i],)
+            keep = np.array([name not in gone for name in level.names], dtype=float)
+            zero = replace(level, D=level.D * np.outer(keep, keep))
+            changed = replace(
+                snapshot, levels=(*snapshot.levels[:k], zero, *snapshot.levels[k + 1 :])
+            )
+            reduced = without_effect(snapshot, k, i)
+            assert log_likelihood(reduced) == pytest.approx(log_likelihood(changed), rel=1e-12)
+            assert len(theta(reduced).names) < len(theta(snapshot).names)
+
+
+def test_a_correlation_is_free_where_a_variance_may_be_zero() -> None:
+    """The likelihood without the slope bounds that of every correlation from below."""
+    rng = np.random.default_rng(2)
+    snapshot = designs.fit(designs.X, designs.Y, designs.LEVELS["slope"])
+    y = rng.normal(size=snapshot.n) + 2 * rng.normal(size=4)[designs.OUTER]
+    fit = LmeResults(replace(snapshot, y=y))
+    found = profile(fit, "var(g, z1)\ncor(g)")
+    slope, cor = found.by_name["var(g, z1)"], found.by_name["cor(g)"]
+    floor = -slope.zeta[0]
+    assert slope.lower == 0 and slope.value[0] == 0 and floor < np.sqrt(CRITICAL)
+    assert (cor.lower, cor.upper) == (-1, 1) and "a variance is zero" in cor.note
+    np.testing.assert_allclose(cor.zeta[[0, -1]], [-floor, floor], rtol=1e-6)
 
 
 # --- shape and refusals ---------------------------------------------------------------------------
