@@ -26,7 +26,7 @@ from .errors import (
     RWarning,
     SpecError,
 )
-from .findings import FAILURE, UNCHECKED, Finding, lines
+from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
 from .report import Part, Report
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .results import LmeResults, VarcompVcov
 
+LMEINFO_ROWS = 20_000  # lmeInfo takes some 10 s there
 GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expected", "lmeInfo")}
 
 
@@ -69,6 +70,19 @@ class Crosscheck:
         """False where something that could have been compared was not there."""
         return not any(finding.level == UNCHECKED for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        """One sentence: agree, agree with a doubt, disagree, or could not be checked."""
+        if not self.passed:
+            return "THE NUMBERS DISAGREE."
+        if not self.checked:
+            return "The numbers could not be checked."
+        if any(finding.level == WARNING for finding in self.findings):
+            return "The numbers agree, but for what is marked '!': see fit.diagnose() too."
+        if self.finding("C").size is None:
+            return "The numbers agree, as far as they can be compared without lmeInfo."
+        return "The numbers agree."
+
     def finding(self, code: str) -> Finding:
         """The finding of that code.
 
@@ -88,6 +102,8 @@ class Crosscheck:
         content = {
             "model": self.title,
             "passed": self.passed,
+            "checked": self.checked,
+            "verdict": self.verdict,
             "findings": [vars(finding) for finding in self.findings],
             "table": table,
             "provenance": dict(self.provenance),
@@ -131,11 +147,10 @@ class Crosscheck:
         present = [gap for gap in GAPS if gap in self.table]
         table = self.table.drop(columns=present)
         sizes = pd.DataFrame({gap: self.table[gap].map("{:+.1e}".format) for gap in present})
-        verdict = "The numbers agree." if self.passed else "THE NUMBERS DISAGREE."
         parts: list[tuple[str, Part]] = [("Standard errors by method", table)]
         if present:
             parts.append(("Relative gaps of the standard errors", sizes))
-        parts.append(("Findings", f"{lines(self.findings)}\n{verdict}"))
+        parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
         return Report(f"Cross-check: {self.title}", parts)
 
     def __str__(self) -> str:
@@ -149,7 +164,9 @@ def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in mapping.items()}
 
 
-def crosscheck(fit: LmeResults, reference: gaps.Reference | None = None) -> Crosscheck:
+def crosscheck(
+    fit: LmeResults, reference: gaps.Reference | None = None, *, lmeinfo: bool | None = None
+) -> Crosscheck:
     """Compare every estimate of the components' covariance that can be had.
 
     Parameters
@@ -157,10 +174,10 @@ def crosscheck(fit: LmeResults, reference: gaps.Reference | None = None) -> Cros
     fit : LmeResults
     reference : gaps.Reference, optional
         Recorded answers of lmeInfo, in place of ``fit.lmeinfo``.
+    lmeinfo : bool, optional
+        Whether to ask ``fit.lmeinfo``; by default up to 20 000 rows.
     """
-    lmeinfo: gaps.Reference = reference or fit.lmeinfo
-    absent = False
-    findings: list[Finding] = []
+    source: gaps.Reference = reference or fit.lmeinfo
     vcov: dict[str, VarcompVcov] = {}
     missing: dict[str, str] = {}
     for method in ("delta", "observed", "average", "expected"):
@@ -170,18 +187,35 @@ def crosscheck(fit: LmeResults, reference: gaps.Reference | None = None) -> Cros
                 vcov[method] = fit.varcomp_vcov(method)
         except (ApVarError, InformationError) as error:
             missing[method] = str(error)
+    absent = False
     try:
-        vcov["lmeInfo"] = lmeinfo.varcomp_vcov("expected")
+        if reference is None:
+            _ask_lmeinfo(fit, lmeinfo)
+        vcov["lmeInfo"] = source.varcomp_vcov("expected")
     except (LmeInfoUnsupported, RPackageError) as error:
         missing["lmeInfo"] = str(error)
         absent = isinstance(error, RPackageError)
-    findings.append(gaps.log_likelihood(fit))
-    findings.append(gaps.gap_a(fit, vcov, missing))
-    findings.append(gaps.gap_b(vcov, missing))
-    findings.append(gaps.gap_c(fit, lmeinfo, vcov, missing, absent))
+    findings = [
+        *gaps.convergence(fit),
+        gaps.log_likelihood(fit),
+        gaps.gap_a(fit, vcov, missing),
+        gaps.gap_b(vcov, missing),
+        gaps.gap_c(fit, source, vcov, missing, absent),
+    ]
     if "lmeInfo" in vcov:
-        findings += gaps.rest_of_lmeinfo(fit, lmeinfo, vcov)
+        findings += gaps.rest_of_lmeinfo(fit, source, vcov)
     return Crosscheck(_title(fit), _table(fit, vcov), tuple(findings), fit.provenance)
+
+
+def _ask_lmeinfo(fit: LmeResults, asked: bool | None) -> None:
+    """Refuse where lmeInfo is not wanted, or would take minutes and nobody insists."""
+    if asked is False:
+        raise LmeInfoUnsupported("lmeInfo was not asked")
+    if asked is None and fit.nobs > LMEINFO_ROWS:
+        raise LmeInfoUnsupported(
+            f"lmeInfo's time grows with the square of the rows ({fit.nobs} here): "
+            "crosscheck(lmeinfo=True) asks it all the same"
+        )
 
 
 def _title(fit: LmeResults) -> str:

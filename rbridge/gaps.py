@@ -49,6 +49,14 @@ def relative_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
     return float(np.max(np.abs(a - b) / np.outer(scale, scale)))
 
 
+def convergence(fit: LmeResults) -> list[Finding]:
+    """Without convergence there is nothing to check: these are not the model's estimates."""
+    if fit.converged:
+        return []
+    text = "nlme stopped without convergence: what follows is not about the model's estimates"
+    return [Finding("convergence", UNCHECKED, None, text)]
+
+
 def log_likelihood(fit: LmeResults) -> Finding:
     """Our log-likelihood at nlme's estimates: the two must speak of the same model."""
     snap = fit.snapshot
@@ -86,15 +94,19 @@ def gap_a(fit: LmeResults, vcov: Mapping[str, VarcompVcov], missing: Mapping[str
         native = (
             "; the exact results below stand in" if which == "delta" and "observed" in vcov else ""
         )
-        return Finding("A", WARNING, None, f"{who}: {missing[which]}{native}")
+        level = WARNING if "observed" in vcov else UNCHECKED
+        return Finding("A", level, None, f"{who}: {missing[which]}{native}")
     size = relative_difference(vcov["delta"].cov, vcov["observed"].cov)
     text = f"nlme's apVar and the exact observed information differ by {size:.2g}: "
     if fit.snapshot.fixed_sigma:
         text += "where sigma is fixed, nlme's apVar leaves terms of the likelihood out and is wrong"
         return Finding("A", WARNING, size, text)
     text += "both estimate the same matrix, so this is the error of the finite differences in nlme"
-    if any(finding.code == "gradient" for finding in fit.diagnose()):
+    doubts = {finding.code for finding in fit.diagnose()}
+    if "gradient" in doubts:
         text += " (and of nlme having stopped before the optimum)"
+    if doubts & {"identification", "conditioning"}:
+        text += " (worst where the information is singular or nearly so, as here)"
     return Finding("A", NOTE if size < CHECK["A"].value else WARNING, size, text)
 
 
@@ -125,12 +137,12 @@ def gap_c(
     missing: Mapping[str, str],
     absent: bool,
 ) -> Finding:
+    if "expected" not in vcov:
+        text = f"no covariance by expected information: {missing['expected']}"
+        return Finding("C", UNCHECKED, None, text)
     if "lmeInfo" not in vcov:
         level = UNCHECKED if absent else NOTE
         return Finding("C", level, None, f"no reference: {missing['lmeInfo']}")
-    if "expected" not in vcov:
-        text = f"no expected information here: {missing['expected']}"
-        return Finding("C", UNCHECKED, None, text)
     return _compared("C", "expected", fit, vcov["expected"], lmeinfo)
 
 

@@ -266,11 +266,18 @@ class LmeResults(FittedModel):
 
         return diagnostics(self)
 
-    def crosscheck(self) -> Crosscheck:
-        """Compare delta, observed, average, expected and lmeInfo, and explain every gap."""
+    def crosscheck(self, *, lmeinfo: bool | None = None) -> Crosscheck:
+        """Compare delta, observed, average, expected and lmeInfo, and explain every gap.
+
+        Parameters
+        ----------
+        lmeinfo : bool, optional
+            Whether to ask lmeInfo, whose time grows with the square of the rows; by default up
+            to 20 000 rows.
+        """
         from .crosscheck import crosscheck
 
-        return crosscheck(self)
+        return crosscheck(self, lmeinfo=lmeinfo)
 
     def diagnose(self) -> Diagnosis:
         """Boundary, identification, gradient and conditioning: findings with advice."""
