@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from .cli_model import fit_model, model_options
+from .data_files import is_shipped
 from .drift import check_record
 from .errors import RNotFoundError, SpecError
 from .record import Recording, record_files
@@ -175,12 +177,11 @@ def init(data: str, output: Path | None) -> None:
     """A commented starter suite for DATA, with what its columns look like."""
     from .suite_init import starter
 
-    text = starter(data, Path("."))
     if output is not None and output.exists():
         raise SpecError(f"{output} exists already: move it or choose another name")
-    if output is not None and output.parent != Path(".") and Path(data).suffix:
-        click.echo(f"note: data in {output} is relative to {output.parent}", err=True)
-    _write(text, output)
+    folder = output.parent if output else Path(".")
+    place = data if is_shipped(data) else os.path.relpath(data, folder)
+    _write(starter(place, folder), output)
 
 
 @suite.command()

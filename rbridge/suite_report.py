@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ class SuiteReport:
 
     def to_html(self) -> str:
         """A page of its own, without external resources."""
-        head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self.title}</title>'
+        title = f"<title>{html.escape(self.title)}</title>"
+        head = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}'
         return f"{head}<body>{self._report().to_html()}</body></html>\n"
 
     def to_markdown(self) -> str:

@@ -261,6 +261,17 @@ def test_the_starter_is_a_suite(tmp_path: Path) -> None:
     assert found.spec.fixed == "score ~ `the time`" and "20 missing" in text
 
 
+def test_init_elsewhere_still_finds_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suites").mkdir()
+    pd.DataFrame({"g": list("aabbccdd"), "y": range(8)}).to_csv("d.csv", index=False)
+    result = CliRunner().invoke(main, ["suite", "init", "d.csv", "-o", "suites/d.toml"])
+    assert result.exit_code == 0
+    assert load_suite(tmp_path / "suites" / "d.toml")[0].data == os.path.join("..", "d.csv")
+
+
 def test_init_never_overwrites(tmp_path: Path) -> None:
     path = suite_file(tmp_path, GOOD)
     result = CliRunner().invoke(main, ["suite", "init", "rail", "-o", str(path)])
