@@ -29,6 +29,7 @@ bench: ready    ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 docs: ready    ## the API reference in build/api, from the docstrings (Debian's python3-sphinx)
+	@$(PYTHON) -c "import sphinx" 2>/dev/null || { echo "make docs needs Debian's python3-sphinx: apt-get install python3-sphinx"; exit 1; }
 	$(PYTHON) -m sphinx -q -W -b html docs/api build/api
 
 image:   ## the image rbridge (docker, podman or buildah)
