@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
+from rbridge.testing import missing
 from rbridge.core.resampling import bootstrap_intervals
 
 CRITICAL = 3.841458820694124  # qchisq(0.95, 1)
@@ -146,7 +147,7 @@ def test_intervals_side_by_side(seed_fit: Any, ask_r: Any) -> None:
 @pytest.mark.parametrize("kind", ["percentile", "basic", "bca"])
 def test_bootstrap_intervals_are_boots(kind: str, ask_r: Any) -> None:
     if not np.ravel(ask_r("nzchar(system.file(package = 'boot'))"))[0]:
-        pytest.skip("R's boot is not installed")
+        missing("R's package boot is not installed")
     code = f"""
         set.seed(3); x <- rexp(40)
         b <- boot::boot(x, function(d, i) var(d[i]), R = 999)
