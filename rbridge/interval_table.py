@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,10 +38,16 @@ class _Request:
     vcov: str
     bootstrap: Any
 
+    @cached_property
     def derived(self) -> VarcompVcov:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RWarning)
             return derived(self.fit, self.components, self.vcov)
+
+    @cached_property
+    def replicates(self) -> Array:
+        """(B, k) components of each bootstrap replicate."""
+        return values(self.fit, self.components, _replicates(self))
 
 
 def interval_table(
@@ -154,12 +161,12 @@ def _block_rows(block: PdBlock, natural: bool) -> Iterator[tuple[str, int]]:
 
 
 def _wald(request: _Request) -> dict[str, Ends]:
-    ends = request.derived().conf_int(request.level)
+    ends = request.derived.conf_int(request.level)
     return {name: (lower, upper, "") for name, lower, upper in ends.itertuples()}
 
 
 def _log(request: _Request) -> dict[str, Ends]:
-    result = request.derived()
+    result = request.derived
     found = {}
     for name, kind in zip(result.estimates.index, result.kinds):
         if kind in ("covariance", "coefficient"):  # no bounds, so no such scale
@@ -167,14 +174,14 @@ def _log(request: _Request) -> dict[str, Ends]:
         x, cov = result.estimates[[name]], result.cov.loc[[name], [name]]
         try:
             ends = core_intervals.wald(x, cov, request.level, scale="log", kinds=[kind])
-            found[name] = (float(ends[0]), float(ends[1]), "")
+            found[name] = (float(ends[0][0]), float(ends[1][0]), "")
         except DataError:
             found[name] = (np.nan, np.nan, "the estimate is on its bound")
     return found
 
 
 def _satterthwaite(request: _Request) -> dict[str, Ends]:
-    result = request.derived()
+    result = request.derived
     names = [name for name, q in request.components.items() if q.kind == "variance"]
     x, se = result.estimates[names], result.se[names]
     ends = zip(names, *satterthwaite(x, se**2, request.level))
@@ -195,8 +202,7 @@ def _profile(request: _Request) -> dict[str, Ends]:
 
 def _bootstrap(kind: str) -> Callable[[_Request], dict[str, Ends]]:
     def ends(request: _Request) -> dict[str, Ends]:
-        fit, wanted = request.fit, request.components
-        replicates = values(fit, wanted, _replicates(request))
+        fit, wanted, replicates = request.fit, request.components, request.replicates
         left_out = values(fit, wanted, jackknife(fit.snapshot)) if kind == "bca" else None
         lower, upper = bootstrap_intervals(
             replicates, values(fit, wanted), request.level, kind, left_out  # type: ignore[arg-type]

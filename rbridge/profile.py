@@ -14,6 +14,8 @@ from .core.quantities import component_quantities
 from .core.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .results import LmeResults
 
 
@@ -51,6 +53,12 @@ class Profile:
         frame = pd.DataFrame(rows, index=list(self.by_name), columns=list(fields))
         frame.attrs["method"] = f"profile likelihood, {self.level:.0%}"
         return frame
+
+    def plot(self) -> Figure:
+        """ζ against the value, a panel a quantity: :func:`rbridge.plot.profile_curves`."""
+        from .plot import profile_curves
+
+        return profile_curves(self)
 
     def __repr__(self) -> str:
         return f"<Profile {self.level:.0%}: {', '.join(self.by_name)}>"

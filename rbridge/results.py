@@ -243,7 +243,8 @@ class LmeResults(FittedModel):
         -----
         Draws Xβ̂ + Σ Z b + ε with the fit's corStruct and varFunc, on the scale of the response
         (of log(y) if that was fitted). Weights by ``fitted(.)`` stay those of nlme's last
-        iterate; a response that also stands elsewhere in the model keeps its values there.
+        iterate; a response that also stands elsewhere in the model keeps its values there. A
+        refit that fails is tried once more with ``opt="optim"``; the result counts both.
         """
         from .bootstrap import bootstrap
 

@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from rbridge.bootstrap import Bootstrap, Replicate, estimates_of  # noqa: E402
 from rbridge.core.residuals import autocorrelation  # noqa: E402
 from rbridge.crosscheck import Crosscheck  # noqa: E402
-from rbridge.plot import profile_curves, varcomp_forest  # noqa: E402
+from rbridge.plot import varcomp_forest  # noqa: E402
 from rbridge.results import LmeResults, VarcompVcov  # noqa: E402
 
 
@@ -53,7 +53,7 @@ PICTURES = {
     "forest with refits": lambda: SLOPE.plot_varcomp(REFITS, 0.9, replicates(SLOPE)),
     "forest of nested levels": lambda: NESTED.plot_varcomp(["delta", "expected", "log"]),
     "forest of one": lambda: GLS.plot_varcomp(),
-    "profile": lambda: profile_curves(GLS.profile()),
+    "profile": lambda: GLS.profile().plot(),
     "covariance": lambda: NESTED.varcomp_vcov().plot(),
     "covariance of one": lambda: GLS.varcomp_vcov().plot(),
     "covariance of long names": lambda: long_names().plot(),
