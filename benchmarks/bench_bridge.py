@@ -109,11 +109,14 @@ def fit_overhead(n: int = 20_000) -> None:
     x = rng.normal(size=n)
     y = 1 + 2 * x + rng.normal(size=n // 10)[g] + rng.normal(size=n)
     frame = pd.DataFrame({"y": y, "x": x, "g": g})
-    define("timed", """function(columns) {
+    define(
+        "timed",
+        """function(columns) {
       d <- build_frame(columns)
       started <- sum(proc.time()[1:2])
       nlme::lme(y ~ x, d, ~ 1 | g)
-      sum(proc.time()[1:2]) - started }""")
+      sum(proc.time()[1:2]) - started }""",
+    )
     plain = {name: vars(column(frame[name], name)) for name in frame}
     plain["g"] = vars(column(frame.g.astype("category"), "g"))
     ours, inside = [], []
@@ -148,7 +151,12 @@ def isolation() -> None:
         first = best(fit, 1)
         show("first fit in a worker process", f"{first:.2f} s", "≤ 2.5 s", first <= 2.5)
         more = best(fit) - inside
-        show("a fit in a worker process costs more by", f"{more * 1e3:.1f} ms", "≤ 5 ms", more <= 5e-3)
+        show(
+            "a fit in a worker process costs more by",
+            f"{more * 1e3:.1f} ms",
+            "≤ 5 ms",
+            more <= 5e-3,
+        )
 
 
 def main() -> None:

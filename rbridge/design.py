@@ -185,7 +185,9 @@ def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArra
 def _check_levels(values: Mapping[str, Column]) -> None:
     for name, col in values.items():
         if any(map(_TOKEN.search, col.levels)):
-            raise DataError(f"column {name!r} has a level written like rbridge's own rbv0001x: rename it")
+            raise DataError(
+                f"column {name!r} has a level written like rbridge's own rbv0001x: rename it"
+            )
 
 
 def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:

@@ -65,7 +65,9 @@ _TOKEN = re.compile(
     | (?P<quoted>`(?:[^`\\]|\\.)*`)
     | (?P<name>NAME)
     | (?P<op>%[^%]*%|<<-|<-|->|:::|::|==|!=|<=|>=|&&|\|\||\|>|[-+*/^:~|&!<>=(),\[\]{}$@;?\\])
-    )""".replace("NAME", PLAIN_NAME.pattern),
+    )""".replace(
+        "NAME", PLAIN_NAME.pattern
+    ),
     re.VERBOSE,
 )
 

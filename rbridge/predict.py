@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from .core.snapshot import RandomLevel
 from .design import Design, check_columns, check_frame
 from .errors import DataError, RWarning
 from .frame import Column, as_factor, column
-from .formula import Name, variables
+from .formula import variables
 from .r.nlme import Fitted, new_design_matrix
 
 

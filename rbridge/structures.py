@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
 
 from .errors import SpecError, StructureError
-from .formula import CONSTANTS, PLAIN_NAME, Call, Constant, Formula, Name, Node, parse, parse_formula
+from .formula import (
+    CONSTANTS,
+    PLAIN_NAME,
+    Call,
+    Constant,
+    Formula,
+    Name,
+    Node,
+    parse,
+    parse_formula,
+)
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
@@ -270,7 +280,8 @@ class VarFunc(Structure):
     def __post_init__(self) -> None:
         formula = self.formula()
         if formula is not None and formula.lhs is not None:
-            raise StructureError(f"{self.r_class}(form={self.form!r}): give a one-sided formula")  # type: ignore[attr-defined]
+            form = getattr(self, "form")
+            raise StructureError(f"{self.r_class}(form={form!r}): give a one-sided formula")
         self._freeze(*(f.name for f in fields(self) if f.name != "form"))
 
 

@@ -17,6 +17,7 @@ from .api import fit_spec
 from .data_files import load_data
 from .errors import FitError, RBridgeError
 from .findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from .r.isolation import isolated_batch
 from .results import LmeResults
 from .suite import Case
 
@@ -170,8 +171,9 @@ def run(
 def _one_by_one(
     items: Sequence[Item], work: Callable[[Item], Outcome]
 ) -> Iterator[tuple[int, Outcome]]:
-    for number, item in enumerate(items):
-        yield number, guarded(work, item)
+    with isolated_batch():
+        for number, item in enumerate(items):
+            yield number, guarded(work, item)
 
 
 def guarded(work: Callable[[Item], Outcome], item: Item) -> Outcome:

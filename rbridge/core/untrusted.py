@@ -78,5 +78,5 @@ def _fits(value: Any, name: str, types: Mapping[str, type]) -> bool:
     if name in ("float", "int"):
         number = (int, float) if name == "float" else int
         return isinstance(value, number) and not isinstance(value, bool)
-    plain = {"str": str, "bool": bool, "None": type(None), "Array": np.ndarray}
+    plain: dict[str, type] = {"str": str, "bool": bool, "None": type(None), "Array": np.ndarray}
     return isinstance(value, {**plain, **types}[name])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
+from typing import Any
 
 from ..errors import SpecError
 from .process import ProcessSession
@@ -64,6 +66,11 @@ def set_isolation(mode: str, *, timeout: float | None = None) -> Isolation:
     if timeout is not None and not timeout > 0:
         raise SpecError(f"timeout must be a positive number of seconds, not {timeout!r}")
     return Isolation(_replace(ProcessSession(timeout) if mode == "process" else None))
+
+
+def isolated_batch() -> AbstractContextManager[Any]:
+    """R in a worker for many models, where it is not in one already: a crash costs one model."""
+    return nullcontext() if _current is not None else set_isolation("process")
 
 
 def current() -> ProcessSession | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot, PdBlock, RandomLevel, VarFunc
-from ..errors import LmeInfoUnsupported, RError, RPackageError, SpecError
+from ..errors import LmeInfoUnsupported, RError, SpecError
 from .locate import INSTALL_LMEINFO
 from .nlme import Fitted, require
 from .session import RSession, session

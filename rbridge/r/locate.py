@@ -19,7 +19,7 @@ INSTALL_NLME = (
     "'install.packages(\"nlme\")'"
 )
 INSTALL_LMEINFO = (
-    "Rscript -e 'install.packages(\"lmeInfo\")', or \"make setup\" in rbridge's own folder; "
+    'Rscript -e \'install.packages("lmeInfo")\', or "make setup" in rbridge\'s own folder; '
     "everything but fit.lmeinfo works without it"
 )
 MINIMUM_R = {"R": "4.2", "nlme": "3.1-157", "lmeInfo": "0.3.2"}
@@ -66,7 +66,9 @@ def _checked(home: Path, source: str) -> Path:
         raise RNotFoundError(f"{told}. {INSTALL_R}")
     if not any((home / name).exists() for name in LIBRARIES):
         told = f"the R in {home} has no shared library (lib/libR.so), which Python needs"
-        raise RNotFoundError(f"{told}: install Debian's r-base-core, or build R with --enable-R-shlib")
+        raise RNotFoundError(
+            f"{told}: install Debian's r-base-core, or build R with --enable-R-shlib"
+        )
     return home
 
 

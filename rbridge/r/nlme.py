@@ -25,7 +25,7 @@ from ..core.snapshot import (
     VarFunc,
 )
 from ..frame import Column
-from ..design import Design, Names, build_design, payload
+from ..design import Design, build_design, payload
 from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
 from ..spec import ModelSpec
 from .locate import INSTALL_NLME, MINIMUM_R, at_least

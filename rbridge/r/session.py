@@ -20,7 +20,9 @@ from typing import Any, Protocol
 from ..errors import RError, SessionError
 from .signals import POLL, drop_sigint, sigint_held, wait_for
 
-STACK_SIZE = 64 * 2**20  # bytes: R's own check then stops runaway recursion before the system does
+STACK_SIZE = (
+    64 * 2**20
+)  # bytes: R's own check then stops runaway recursion before the system does
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
     "by 'spawn' or with joblib's loky"

@@ -150,7 +150,11 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (FormulaError, "cannot stand here", {"fixed": "y ~ x x"}),
     (FormulaError, "cannot read '#'", {"fixed": "y ~ x # comment"}),
     (FormulaError, "too long \\(limit 10000\\)", {"fixed": "y ~ " + " + ".join(["x"] * 5000)}),
-    (FormulaError, "nested too deeply \\(limit 60\\)", {"fixed": "y ~ " + "(" * 200 + "x" + ")" * 200}),
+    (
+        FormulaError,
+        "nested too deeply \\(limit 60\\)",
+        {"fixed": "y ~ " + "(" * 200 + "x" + ")" * 200},
+    ),
     (FormulaError, "nested too deeply", {"fixed": "y ~ " + "(" * 4000 + "x" + ")" * 4000}),
     (FormulaError, "nested too deeply", {"fixed": "y ~ x" + " - x" * 2000}),
     (FormulaError, "nlme ignores offset", {"fixed": "y ~ offset(x)"}),
@@ -187,8 +191,11 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (SpecError, "two or more formulas", {"random": {"g": "pdBlocked(list(~ 1))"}}),
     (SpecError, "correlation must be a corStruct", {"correlation": 0.5}),
     (SpecError, "weights must be a varFunc", {"weights": [1, 2]}),
-    (SpecError, "there is no stratum 'z' \\(strata: a, b, c\\)",
-     {"weights": "varIdent(c(z = 2), form = ~ 1 | s)"}),
+    (
+        SpecError,
+        "there is no stratum 'z' \\(strata: a, b, c\\)",
+        {"weights": "varIdent(c(z = 2), form = ~ 1 | s)"},
+    ),
     # options
     (SpecError, "did you mean 'maxIter'", {"control": {"maxiter": 5}}),
     (SpecError, "control must be a dict", {"control": "maxIter=5"}),
@@ -213,12 +220,22 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (SpecError, "name or a matrix", {"fixed": "y ~ s", "contrasts": {"s": [["a"]]}}),
     (SpecError, "3 rows and at most 2", {"fixed": "y ~ s", "contrasts": {"s": [[1.0], [2.0]]}}),
     (SpecError, "3 rows and at most 2", {"fixed": "y ~ s", "contrasts": {"s": np.eye(3)}}),
-    (SpecError, "3 rows and at most 2", {"fixed": "y ~ s", "contrasts": {"s": [[1, 2], [1], [1, 2]]}}),
+    (
+        SpecError,
+        "3 rows and at most 2",
+        {"fixed": "y ~ s", "contrasts": {"s": [[1, 2], [1], [1, 2]]}},
+    ),
     (SpecError, "finite and independent", {"fixed": "y ~ s", "contrasts": {"s": [[1, 1]] * 3}}),
-    (SpecError, "finite and independent",
-     {"fixed": "y ~ s", "contrasts": {"s": [[np.nan, 1], [1, 0], [0, 1]]}}),
-    (SpecError, "the rows are named",
-     {"fixed": "y ~ s", "contrasts": {"s": pd.DataFrame(MATRIX, index=["a", "b", "z"])}}),
+    (
+        SpecError,
+        "finite and independent",
+        {"fixed": "y ~ s", "contrasts": {"s": [[np.nan, 1], [1, 0], [0, 1]]}},
+    ),
+    (
+        SpecError,
+        "the rows are named",
+        {"fixed": "y ~ s", "contrasts": {"s": pd.DataFrame(MATRIX, index=["a", "b", "z"])}},
+    ),
     (SpecError, "3 rows and at most 2", {"fixed": "y ~ s", "contrasts": {"s": {"rows": 3}}}),
     # frames
     (DataError, "must be a pandas DataFrame, not dict", {"data": {"y": [1]}}),
@@ -240,36 +257,81 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (DataError, "'x' holds periods", {"data": frame(x=pd.period_range("2020", periods=12))}),
     (DataError, "'x' holds intervals", {"data": frame(x=pd.interval_range(0, 12))}),
     (DataError, "'x' holds integers beyond", {"data": frame(x=ONE * 2**60)}),
-    (DataError, "'x' holds integers beyond", {"data": frame(x=pd.Series([2**53 + 1, None] * 6, dtype="Int64"))}),
-    (DataError, "'x' holds integers beyond", {"data": frame(x=pd.Series([10**400] * 12, dtype=object))}),
+    (
+        DataError,
+        "'x' holds integers beyond",
+        {"data": frame(x=pd.Series([2**53 + 1, None] * 6, dtype="Int64"))},
+    ),
+    (
+        DataError,
+        "'x' holds integers beyond",
+        {"data": frame(x=pd.Series([10**400] * 12, dtype=object))},
+    ),
     (DataError, "'x' has no data", {"data": frame(x=pd.Series([None] * 12, dtype=object))}),
     (DataError, "'x' mixes or holds int, str", {"data": frame(x=[1, "a"] * 6)}),
     (DataError, "'x' mixes or holds list", {"data": frame(x=[[1]] * 12)}),
     (DataError, "'x' mixes or holds bytes", {"data": frame(x=[b"a"] * 12)}),
-    (DataError, "'x' mixes or holds time", {"data": frame(x=pd.date_range("2020", periods=12).time)}),
+    (
+        DataError,
+        "'x' mixes or holds time",
+        {"data": frame(x=pd.date_range("2020", periods=12).time)},
+    ),
     (DataError, "'x' has text with a NUL", {"data": frame(x=["a\0b"] * 12)}),
     (DataError, "'x' has text that is not valid", {"data": frame(x=["a\ud800"] * 12)}),
     (DataError, "'x': categories read the same", {"data": frame(x=pd.Categorical([1, "1"] * 6))}),
-    (DataError, "'x' mixes dates and times", {"data": frame(
-        x=pd.Series([dt.datetime(2020, 1, 1), dt.date(2020, 1, 1)] * 6, dtype=object))}),
-    (DataError, "'x' mixes time zones", {"data": frame(
-        x=[pd.Timestamp("2020", tz="UTC"), pd.Timestamp("2020", tz="Asia/Tokyo")] * 6)}),
+    (
+        DataError,
+        "'x' mixes dates and times",
+        {
+            "data": frame(
+                x=pd.Series([dt.datetime(2020, 1, 1), dt.date(2020, 1, 1)] * 6, dtype=object)
+            )
+        },
+    ),
+    (
+        DataError,
+        "'x' mixes time zones",
+        {
+            "data": frame(
+                x=[pd.Timestamp("2020", tz="UTC"), pd.Timestamp("2020", tz="Asia/Tokyo")] * 6
+            )
+        },
+    ),
     (DataError, "'x' has a level written like", {"data": frame(x=["rbv0001x", "b"] * 6)}),
     # the response and the groups
     (DataError, "response 's' must be numeric, not factor", {"fixed": "s ~ x"}),
-    (DataError, "response 'b' must be numeric, not logical", {"fixed": "b ~ x", "data": frame(b=ONE > 0)}),
-    (DataError, "response 'd' must be numeric, not datetime",
-     {"fixed": "d ~ x", "data": frame(d=pd.date_range("2020", periods=12))}),
-    (DataError, "response 'd' must be numeric, not difftime",
-     {"fixed": "d ~ x", "data": frame(d=pd.timedelta_range("1d", periods=12))}),
+    (
+        DataError,
+        "response 'b' must be numeric, not logical",
+        {"fixed": "b ~ x", "data": frame(b=ONE > 0)},
+    ),
+    (
+        DataError,
+        "response 'd' must be numeric, not datetime",
+        {"fixed": "d ~ x", "data": frame(d=pd.date_range("2020", periods=12))},
+    ),
+    (
+        DataError,
+        "response 'd' must be numeric, not difftime",
+        {"fixed": "d ~ x", "data": frame(d=pd.timedelta_range("1d", periods=12))},
+    ),
     (DataError, "'s' in as.numeric\\(s\\) must be numeric", {"fixed": "as.numeric(s) ~ x"}),
     (DataError, "'s' in log\\(s\\) must be numeric", {"fixed": "log(s) ~ x"}),
     (DataError, "'g' has one group", {"data": frame(g=ONE)}),
     (DataError, "'g' has as many groups as rows", {"data": frame(g=range(12))}),
-    (DataError, "'g' holds a datetime and cannot group",
-     {"data": frame(g=pd.date_range("2020", periods=12))}),
-    (DataError, "missing values in 'x' \\(2\\), 'g' \\(1\\)",
-     {"data": frame(x=[None, None, *range(10)], g=[1, None, *([1, 2] * 5)]), "na_action": "raise"}),
+    (
+        DataError,
+        "'g' holds a datetime and cannot group",
+        {"data": frame(g=pd.date_range("2020", periods=12))},
+    ),
+    (
+        DataError,
+        "missing values in 'x' \\(2\\), 'g' \\(1\\)",
+        {
+            "data": frame(x=[None, None, *range(10)], g=[1, None, *([1, 2] * 5)]),
+            "na_action": "raise",
+        },
+    ),
     (DataError, "no complete rows", {"data": frame(x=ONE * np.nan)}),
 ]
 
@@ -316,8 +378,16 @@ def part(kind: str, **content: Any) -> dict[str, Any]:
 
 
 def apvar(**content: Any) -> dict[str, Any]:
-    return part("ApVar", **{"names": ["a"], "pars": {"array": "a0"}, "cov": {"array": "a0"},
-                            "natural": True, **content})
+    return part(
+        "ApVar",
+        **{
+            "names": ["a"],
+            "pars": {"array": "a0"},
+            "cov": {"array": "a0"},
+            "natural": True,
+            **content,
+        },
+    )
 
 
 class Evil:
@@ -345,11 +415,17 @@ FILES: list[tuple[str, Callable[[], io.BytesIO]]] = [
     ("missing 1 required", lambda: archive(part("ApVarUnavailable"))),
     ("attribute", lambda: archive({"format": 1, "snapshot": {"type": "ApVar", "fields": [1]}})),
     ("attribute", lambda: archive({"format": 1, "snapshot": {"mapping": 5}})),
-    ("no array can be called '../../etc/passwd'", lambda: archive(apvar(pars={"array": "../../etc/passwd"}))),
+    (
+        "no array can be called '../../etc/passwd'",
+        lambda: archive(apvar(pars={"array": "../../etc/passwd"})),
+    ),
     ("no array can be called '/a0'", lambda: archive(apvar(pars={"array": "/a0"}))),
     ("no array can be called 0", lambda: archive(apvar(pars={"array": 0}))),
     ("no item named 'a0.npy'", lambda: archive(apvar())),
-    ("claims to be float64 \\(1000000000000,\\)", lambda: archive(apvar(), a0=header("(1000000000000,)"))),
+    (
+        "claims to be float64 \\(1000000000000,\\)",
+        lambda: archive(apvar(), a0=header("(1000000000000,)")),
+    ),
     ("claims to be", lambda: archive(apvar(), a0=header("(100000, 100000, 100000)"))),
     ("claims to be", lambda: archive(apvar(), a0=header("(-1,)"))),
     ("claims to be|descr|dtype", lambda: archive(apvar(), a0=header("(1,)", "'|V1000000'"))),
@@ -361,10 +437,18 @@ FILES: list[tuple[str, Callable[[], io.BytesIO]]] = [
     ("unknown version|header", lambda: archive(apvar(), a0=b"\x93NUMPY\x09\x00" + b"0" * 100)),
     ("header|malformed|Cannot parse", lambda: archive(apvar(), a0=header("__import__('os')"))),
     ("ApVar.cov has shape", lambda: archive(apvar(), a0=NUMBERS)),
-    ("names must be tuple", lambda: archive(apvar(names=[3], cov={"array": "a1"}), a0=NUMBERS,
-                                            a1=array(np.ones((1, 1))))),
-    ("natural must be bool", lambda: archive(apvar(natural=1, cov={"array": "a1"}), a0=NUMBERS,
-                                             a1=array(np.ones((1, 1))))),
+    (
+        "names must be tuple",
+        lambda: archive(
+            apvar(names=[3], cov={"array": "a1"}), a0=NUMBERS, a1=array(np.ones((1, 1)))
+        ),
+    ),
+    (
+        "natural must be bool",
+        lambda: archive(
+            apvar(natural=1, cov={"array": "a1"}), a0=NUMBERS, a1=array(np.ones((1, 1)))
+        ),
+    ),
     ("would unpack to", lambda: archive(apvar(), a0=b"\0" * 300_000_000)),
 ]
 

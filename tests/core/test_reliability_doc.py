@@ -11,6 +11,8 @@ def test_every_row_has_its_test_and_every_test_its_row():
     text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
     named = set(re.findall(r"`(test_\w+)`", text))
     files = (ROOT / "tests" / "r").glob("test_bridge_*.py")
-    tests = {name for f in files for name in re.findall(r"^def (test_\w+)", f.read_text("utf-8"), re.M)}
+    tests = {
+        name for f in files for name in re.findall(r"^def (test_\w+)", f.read_text("utf-8"), re.M)
+    }
     assert named - tests == set()
     assert tests - named - ELSEWHERE == set()

@@ -60,7 +60,9 @@ def python(code: str, *, cwd: Any = None, timeout: float = 60, **environment: st
         if value is not None:
             env[key] = value
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        command, env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def says(code: str, **options: Any) -> str:

@@ -37,7 +37,15 @@ def test_object_bool_with_nan_is_logical_with_na():
 
 @pytest.mark.parametrize(
     "name",
-    ["row.names", "check.rows", "fix.empty.names", "stringsAsFactors", "check.names", "data", "..."],
+    [
+        "row.names",
+        "check.rows",
+        "fix.empty.names",
+        "stringsAsFactors",
+        "check.names",
+        "data",
+        "...",
+    ],
 )
 def test_columns_named_like_arguments_of_data_frame(name):
     plain = rb.lme("y ~ x", grouped(), "~ 1 | g")
@@ -157,7 +165,9 @@ def test_all_missing_objects_raise():
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/New_York"])
 def test_time_zones_are_kept(zone):
-    stamps = pd.Series(pd.to_datetime(["2021-07-01 12:00", "2021-01-01 12:00", None])).dt.tz_localize(zone)
+    stamps = pd.Series(
+        pd.to_datetime(["2021-07-01 12:00", "2021-01-01 12:00", None])
+    ).dt.tz_localize(zone)
     back = through_r(stamps)
     assert str(back.dt.tz) == zone
     assert back.tolist()[:2] == stamps.tolist()[:2] and back.isna()[2]
@@ -266,10 +276,14 @@ RAW = """
     found = {}
     raw(pd.DataFrame({"x": pd.Series([True, np.nan, False], dtype=object)}))
     found["bool"] = ask("is.na(d$x[2])")
-    raw(pd.DataFrame({"row.names": [1.0, 2.0], "x": [1.0, 2.0]})); found["row.names"] = ask("ncol(d)")
-    raw(pd.DataFrame({"x": [datetime.date(2020, 1, 1)]})); found["date"] = ask("class(d$x)")
-    raw(pd.DataFrame({"x": np.array([-2**31, 1], dtype="int64")})); found["min"] = ask("is.na(d$x[1])")
-    raw(pd.DataFrame({"x": pd.Categorical([10, 2, 1], [10, 2, 1])})); found["cat"] = ask("class(d$x)")
+    raw(pd.DataFrame({"row.names": [1.0, 2.0], "x": [1.0, 2.0]}))
+    found["row.names"] = ask("ncol(d)")
+    raw(pd.DataFrame({"x": [datetime.date(2020, 1, 1)]}))
+    found["date"] = ask("class(d$x)")
+    raw(pd.DataFrame({"x": np.array([-2**31, 1], dtype="int64")}))
+    found["min"] = ask("is.na(d$x[1])")
+    raw(pd.DataFrame({"x": pd.Categorical([10, 2, 1], [10, 2, 1])}))
+    found["cat"] = ask("class(d$x)")
     raw(pd.DataFrame({"x": [2**31, 1]})); found["large"] = ask("class(d$x)")
     print(json.dumps(found))
 """

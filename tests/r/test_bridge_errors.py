@@ -22,7 +22,9 @@ def error_of(code: str) -> RError:
 
 
 def test_an_error_has_message_call_class_and_traceback():
-    error = error_of("{ inner <- function(secret) { warning('w'); stop('no such luck') }; inner(42) }")
+    error = error_of(
+        "{ inner <- function(secret) { warning('w'); stop('no such luck') }; inner(42) }"
+    )
     assert (error.message, error.call) == ("no such luck", "inner")
     assert error.r_class == ("simpleError", "error", "condition")
     assert "inner" in error.traceback and error.warnings == ("w",)
@@ -71,8 +73,12 @@ def test_no_warning_of_an_earlier_fit():
 
 def stopped_early():
     control = {"maxIter": 1, "msMaxIter": 1, "niterEM": 0, "returnObject": True}
-    return rb.lme("y ~ x", grouped().rename(columns={"y": "converged"}).assign(
-        y=lambda d: d.converged), "~ x | g", control=control)
+    return rb.lme(
+        "y ~ x",
+        grouped().rename(columns={"y": "converged"}).assign(y=lambda d: d.converged),
+        "~ x | g",
+        control=control,
+    )
 
 
 def test_not_converged_is_visible():

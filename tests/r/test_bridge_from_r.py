@@ -18,7 +18,8 @@ def test_na_integer_is_missing():
 def test_dates_and_difftimes_keep_their_class():
     frame = in_r(
         'data.frame(d = as.Date(c("2020-02-29", NA, "1969-12-31")), '
-        't = as.POSIXct(c("2021-07-01 10:00:00.5", NA, "1960-01-01 00:00:00"), tz = "Europe/Paris"), '
+        't = as.POSIXct(c("2021-07-01 10:00:00.5", NA, "1960-01-01 00:00:00"), '
+        'tz = "Europe/Paris"), '
         'w = as.difftime(c(1.5, NA, 2), units = "hours"))'
     )
     assert frame["d"].dt.strftime("%F").tolist()[::2] == ["2020-02-29", "1969-12-31"]

@@ -36,7 +36,9 @@ def examined(*options: str, cwd: Path | None = None, **environment: str) -> tupl
 
 def both(name: str, message: str, mend: str, **environment: str) -> None:
     """A fit raises, and doctor shows, the fault and the way out."""
-    path = {"PYTHONPATH": f"{environment['FAKE']}{os.pathsep}{ROOT}"} if "FAKE" in environment else {}
+    path = (
+        {"PYTHONPATH": f"{environment['FAKE']}{os.pathsep}{ROOT}"} if "FAKE" in environment else {}
+    )
     done = python(FIT, **{**environment, **path})
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(name) and message in done.stdout and mend in done.stdout
@@ -45,7 +47,13 @@ def both(name: str, message: str, mend: str, **environment: str) -> None:
 
 
 def test_r_is_not_there(tmp_path):
-    both("RNotFoundError", "no R is on PATH", "apt install r-base-core", PATH=str(tmp_path), R_HOME="")
+    both(
+        "RNotFoundError",
+        "no R is on PATH",
+        "apt install r-base-core",
+        PATH=str(tmp_path),
+        R_HOME="",
+    )
 
 
 def test_r_home_is_wrong(tmp_path):
@@ -74,9 +82,17 @@ def test_the_shared_library_is_missing(tmp_path):
             "built for R 4.5 or newer",
             "'rpy2-rinterface<=3.6.5'",
         ),
-        ("raise OSError('cannot load library libR.so')", "OSError: cannot load", "--force-reinstall"),
+        (
+            "raise OSError('cannot load library libR.so')",
+            "OSError: cannot load",
+            "--force-reinstall",
+        ),
         ("raise ModuleNotFoundError('no rpy2 here')", "rpy2 is not installed", "pip install rpy2"),
-        ("raise ValueError('openrlib.R_HOME cannot be None.')", "R_HOME cannot", "--force-reinstall"),
+        (
+            "raise ValueError('openrlib.R_HOME cannot be None.')",
+            "R_HOME cannot",
+            "--force-reinstall",
+        ),
     ],
     ids=["R_getVar", "libR", "absent", "R_HOME"],
 )
@@ -152,11 +168,15 @@ def lmeinfo(home: Path, version: str) -> None:
     if version:
         shutil.copytree(real, package)
         text = (package / "DESCRIPTION").read_text()
-        lines = [f"Version: {version}" if x.startswith("Version:") else x for x in text.splitlines()]
+        lines = [
+            f"Version: {version}" if x.startswith("Version:") else x for x in text.splitlines()
+        ]
         (package / "DESCRIPTION").write_text("\n".join(lines) + "\n")
         path = str(package / "Meta" / "package.rds")
-        in_r(f"d <- readRDS('{path}'); d$DESCRIPTION['Version'] <- '{version}'; "
-             f"saveRDS(d, '{path}'); NULL")
+        in_r(
+            f"d <- readRDS('{path}'); d$DESCRIPTION['Version'] <- '{version}'; "
+            f"saveRDS(d, '{path}'); NULL"
+        )
 
 
 @pytest.mark.parametrize("version, message", [("", "lmeInfo"), ("0.3.0", "0.3.2 or newer")])

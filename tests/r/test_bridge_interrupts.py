@@ -20,7 +20,8 @@ HARD = """
     from rbridge.r.session import session
     rng = np.random.default_rng(1)
     n = 3000
-    large = pd.DataFrame({"y": rng.normal(size=n), "x": rng.normal(size=n), "g": np.arange(n) // 750})
+    large = pd.DataFrame({"y": rng.normal(size=n), "x": rng.normal(size=n)})
+    large["g"] = np.arange(n) // 750
     def slow_fit():  # correlation matrices of 750 rows: minutes
         rb.gls("y ~ x", large, correlation=rb.corARMA(form="~ 1 | g", p=2, q=2))
     def loop():
@@ -44,7 +45,8 @@ def terminal(code: str) -> pexpect.spawn:
 
 @pytest.mark.parametrize("what, seconds", [("slow_fit", 12), ("loop", 2), ("sleep", 2)])
 def test_ctrl_c_stops_r_and_r_works_on(what, seconds):
-    child = terminal(f"""
+    child = terminal(
+        f"""
         works()
         print("READY", flush=True)
         try:
@@ -52,7 +54,8 @@ def test_ctrl_c_stops_r_and_r_works_on(what, seconds):
         except KeyboardInterrupt:
             print("STOPPED", flush=True)
         works()
-    """)
+    """
+    )
     child.expect("READY")
     time.sleep(1.0)
     started = time.monotonic()
@@ -66,13 +69,15 @@ def test_ctrl_c_stops_r_and_r_works_on(what, seconds):
 
 
 def test_two_ctrl_c_do_not_leave_r_half_way():
-    child = terminal("""
+    child = terminal(
+        """
         print("READY", flush=True)
         try:
             loop()
         except KeyboardInterrupt:
             works()
-    """)
+    """
+    )
     child.expect("READY")
     time.sleep(1.5)
     child.sendintr()
@@ -84,7 +89,8 @@ def test_two_ctrl_c_do_not_leave_r_half_way():
 
 
 def test_ctrl_c_kills_the_isolated_worker():
-    child = terminal("""
+    child = terminal(
+        """
         rb.set_isolation("process")
         works()
         print("READY", flush=True)
@@ -93,7 +99,8 @@ def test_ctrl_c_kills_the_isolated_worker():
         except KeyboardInterrupt:
             print("STOPPED", flush=True)
         works()
-    """)
+    """
+    )
     child.expect("READY")
     time.sleep(1.0)
     started = time.monotonic()
@@ -105,7 +112,8 @@ def test_ctrl_c_kills_the_isolated_worker():
 
 
 def test_ctrl_c_while_another_thread_fits_stops_only_its_own_call():
-    child = terminal("""
+    child = terminal(
+        """
         import threading
         define("busy", "function() { end <- Sys.time() + 3; while (Sys.time() < end) NULL; 1 }")
         other = threading.Thread(
@@ -119,7 +127,8 @@ def test_ctrl_c_while_another_thread_fits_stops_only_its_own_call():
             print("STOPPED", flush=True)
         other.join()
         works()
-    """)
+    """
+    )
     child.expect("READY")
     time.sleep(0.5)
     child.sendintr()
@@ -147,7 +156,8 @@ def test_the_users_own_sigint_handler_is_kept():
 
 
 def test_an_alarm_of_the_users_stops_r():
-    code = textwrap.dedent(HARD) + textwrap.dedent("""
+    code = textwrap.dedent(HARD) + textwrap.dedent(
+        """
         import signal
         def alarm(*_): raise TimeoutError("mine")
         signal.signal(signal.SIGALRM, alarm)
@@ -158,18 +168,21 @@ def test_an_alarm_of_the_users_stops_r():
         except TimeoutError as error:
             print("STOPPED", error)
         works()
-    """)
+    """
+    )
     assert says(code).splitlines() == ["WORKS True", "STOPPED mine", "WORKS True"]
 
 
 def test_the_interpreter_may_end_while_a_thread_is_in_r():
-    code = textwrap.dedent(HARD) + textwrap.dedent("""
+    code = textwrap.dedent(HARD) + textwrap.dedent(
+        """
         import threading
         session()
         threading.Thread(target=loop, daemon=True).start()
         time.sleep(0.5)
         print("END", in_process := True)
-    """)
+    """
+    )
     started = time.monotonic()
     assert says(code) == "END True"
     assert time.monotonic() - started < 8

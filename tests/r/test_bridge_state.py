@@ -1,4 +1,4 @@
-"""Global state: nothing of the folder or the machine reaches a fit, nothing of a fit the process."""
+"""Global state: the folder and the machine change no fit, and a fit changes nothing there."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def undisturbed(tmp_path_factory):
 
 def test_rdata_in_the_working_directory_is_not_loaded(tmp_path, undisturbed):
     target = str(tmp_path / ".RData")
-    in_r(f"c <- fixef <- lme <- function(...) 1; save(c, fixef, lme, file = '{target}'); "
-         "rm(c, fixef, lme); NULL")
+    in_r(
+        f"c <- fixef <- lme <- function(...) 1; save(c, fixef, lme, file = '{target}'); "
+        "rm(c, fixef, lme); NULL"
+    )
     assert os.path.exists(target) and says(FIT, cwd=tmp_path) == undisturbed
 
 
@@ -66,8 +68,10 @@ def test_renviron_in_the_working_directory_is_read_only_if_named(tmp_path, undis
 
 def test_options_of_another_user_of_r_change_nothing():
     right = rb.lme("y ~ s + x", grouped().assign(s=["b", "a"] * 30), "~ 1 | g").params
-    in_r('old <- options(contrasts = c("contr.sum", "contr.poly"), OutDec = ",", warn = 2, '
-         'na.action = "na.pass", digits = 1); NULL')
+    in_r(
+        'old <- options(contrasts = c("contr.sum", "contr.poly"), OutDec = ",", warn = 2, '
+        'na.action = "na.pass", digits = 1); NULL'
+    )
     try:
         fit = rb.lme("y ~ s + x", grouped().assign(s=["b", "a"] * 30), "~ 1 | g")
         assert fit.params.equals(right)
@@ -155,9 +159,12 @@ def test_pythons_locale_stays_as_it_was():
 
 def test_directory_random_numbers_plots_and_sinks_stay_as_they_were(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    define("restless", """function() {
+    define(
+        "restless",
+        """function() {
         setwd("/"); set.seed(1); stats::runif(1); graphics::plot(1:3); sink(tempfile())
-        print("lost"); options(digits = 3); 1 }""")
+        print("lost"); options(digits = 3); 1 }""",
+    )
     in_r("set.seed(42); NULL")
     seed = in_r(".Random.seed").tolist()
     session().call("restless")

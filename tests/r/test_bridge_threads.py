@@ -95,7 +95,9 @@ def test_a_suspended_generator_leaks_nothing():
 def test_runaway_recursion_is_an_error(expressions):
     define("endless", "function(n) { options(expressions = n); f <- function(x) 1 + f(x); f(1) }")
     for _ in range(2):
-        with pytest.raises(RError, match="infinite recursion|too close to the limit|stack overflow"):
+        with pytest.raises(
+            RError, match="infinite recursion|too close to the limit|stack overflow"
+        ):
             session().call("endless", expressions)
     assert rb.lme("y ~ x", grouped(), "~ 1 | g").converged
 
