@@ -16,7 +16,7 @@ from .core.parameters import theta
 from .core.simulate import Process, process
 from .core.snapshot import FitSnapshot
 from .design import Design
-from .errors import DataError, RError, SpecError, TimeLimitError
+from .errors import DataError, RError, SessionError, SpecError
 from .fitted import NO_FIT
 from .frame import Column
 from .parallel import Progress, collect
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from .report import Report
     from .results import LmeResults
 
-RESPONSE = ".simulated"  # stands for the response, log(y) as a whole if that is what was fitted
+RESPONSE = (
+    ".rbridge_simulated"  # stands for the response, log(y) as a whole if that is what was fitted
+)
 # nlminb often gives up where a variance comes near zero. To leave these replicates out would bias
 # every interval, so a refit that fails is tried once more.
 SECOND_ATTEMPT = {"opt": "optim", "msMaxIter": 500}
@@ -85,12 +87,14 @@ class Refit:
         spec = replace(self.spec, control={**self.spec.control, **control})
         try:
             snapshot = nlme.fit(spec, design).snapshot
-        except (RError, TimeLimitError) as error:
+        except (RError, SessionError) as error:
             return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
         if not snapshot.converged:
             return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings, 1)
         found = estimates_of(snapshot)
-        return Replicate(found.loc[list(self.names)].to_numpy(), "", snapshot.warnings)
+        if tuple(found.index) != self.names:
+            return Replicate(None, f"has other parameters: {', '.join(found.index)}", (), 1)
+        return Replicate(found.to_numpy(), "", snapshot.warnings)
 
 
 def _with_response(design: Design, y: NDArray[np.float64] | None = None) -> Design:
@@ -120,8 +124,7 @@ def bootstrap(
     """Parametric bootstrap of a fit; see :meth:`rbridge.LmeResults.bootstrap`."""
     if n < 1:
         raise SpecError(f"n must be a positive number of replicates, not {n}")
-    entropy = np.random.SeedSequence(seed).entropy
-    assert isinstance(entropy, int)
+    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
     refit = Refit.of(fit, entropy)
     outcomes, interrupted = collect(
         partial(_task, refit), n, n_jobs=n_jobs, progress=progress, what="replicates"
@@ -153,7 +156,7 @@ class Bootstrap:
     seed : int
         Gives the same replicates again, whatever ``n_jobs``.
     interrupted : bool
-        Ctrl-C came before the end.
+        Ctrl-C, or the death of a worker process, came before the end.
     """
 
     def __init__(

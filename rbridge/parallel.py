@@ -74,19 +74,23 @@ def collect(
     outcomes : list
         In order.
     interrupted : bool
-        After Ctrl-C; the outcomes are then those of the finished rounds.
+        After Ctrl-C, or when a worker process died; the outcomes are then those of the finished
+        rounds.
     """
+    from concurrent.futures import BrokenExecutor
+
     done: list[Result] = []
     failed = 0
     with _reporting(progress, n, what) as report:
         try:
             for batch in _rounds(task, n, n_jobs):
-                keep(batch)
                 done += batch
+                keep(batch)
                 failed += sum(bool(outcome.reason) for outcome in batch)
                 report(len(done), n, failed)
-        except KeyboardInterrupt:
-            text = f"interrupted after {len(done)} of {n} {what}: these are kept"
+        except (KeyboardInterrupt, BrokenExecutor) as error:
+            why = "interrupted" if isinstance(error, KeyboardInterrupt) else "a worker process died"
+            text = f"{why} after {len(done)} of {n} {what}: these are kept"
             warnings.warn(text, RWarning, stacklevel=3)
             return done, True
     return done, False

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,6 +72,25 @@ def test_ctrl_c_keeps_the_finished_rounds():
     assert interrupted and done == squares(0, 5)
 
 
+def die_at_twenty(start, stop):
+    if stop > 20:
+        os._exit(1)
+    return squares(start, stop)
+
+
+def test_the_death_of_a_worker_keeps_the_finished_rounds():
+    with pytest.warns(RWarning, match="a worker process died after .* of 60 squares"):
+        done, interrupted = collect(
+            lambda *ends: partial(die_at_twenty, *ends),
+            60,
+            n_jobs=2,
+            progress=False,
+            what="squares",
+        )
+    assert interrupted and done == squares(0, len(done))
+    assert collect(task, 4, n_jobs=2, progress=False, what="squares") == (squares(0, 4), False)
+
+
 @pytest.fixture(autouse=True)
 def one_item_a_task(monkeypatch):
     """The tests' work takes no time at all: without this it would all be one task."""
@@ -88,8 +108,6 @@ def test_many_failures_bring_new_workers(monkeypatch):
 
 
 def _pid(_):
-    import os
-
     return os.getpid()
 
 
