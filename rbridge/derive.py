@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,7 @@ from .core.reliability import reliability_of
 from .core.snapshot import Array, FitSnapshot
 from .core.vocabulary import Vocabulary
 from .errors import SpecError
-from .results import VarcompVcov
-
-if TYPE_CHECKING:
-    from .results import LmeResults
+from .results import LmeResults, VarcompVcov
 
 What = Union[str, Callable[[pd.Series], Any]]
 
@@ -82,11 +79,11 @@ def _of_function(
         numbered = [own] if np.ndim(first) == 0 else [f"{own}{i + 1}" for i in range(size)]
         names = list(map(str, first.keys())) if keyed else numbered
 
-    def values(theta: Array) -> Any:
+    def of_array(theta: Array) -> Any:
         out = g(pd.Series(theta, vcov.estimates.index))
         return list(out.values()) if isinstance(out, Mapping) else np.asarray(out)
 
-    return vcov.transform(values, list(names))
+    return vcov.transform(of_array, list(names))
 
 
 def values(fit: LmeResults, wanted: Mapping[str, Quantity], thetas: Any = None) -> Array:

@@ -186,8 +186,8 @@ def intervals(snapshot: FitSnapshot, level: float = 0.95) -> Intervals:
     return Intervals(part, name, lower, est, upper, level)
 
 
-def _scales(kind: str, x: float) -> tuple[float, float]:
-    """The estimate on the scale of its kind, and the derivative of that scale there."""
+def unbounded(kind: str, x: float) -> tuple[float, float]:
+    """A number of some kind on a scale without bounds, and the derivative of that scale there."""
     if kind in ("variance", "scale"):
         return float(np.log(x)), 1 / x
     if kind == "correlation":
@@ -197,7 +197,8 @@ def _scales(kind: str, x: float) -> tuple[float, float]:
     return x, 1.0
 
 
-def _back(kind: str, value: Array) -> Array:
+def bounded(kind: str, value: Array) -> Array:
+    """Inverse of :func:`unbounded` for an array of values."""
     if kind in ("variance", "scale"):
         return np.asarray(np.exp(value))
     if kind == "correlation":
@@ -251,10 +252,10 @@ def wald(
     ends = []
     for i, kind in enumerate(kinds):
         with np.errstate(all="ignore"):
-            value, slope = _scales(kind, x[i])
+            value, slope = unbounded(kind, x[i])
         if not np.isfinite([value, slope]).all():
             raise DataError(f"{kind} {i} is {x[i]:g}, on its bound: no interval on the log scale")
         with np.errstate(over="ignore"):  # at the boundary an end may be infinite
-            ends.append(_back(kind, value + np.array([-1, 1]) * slope * reach[i]))
+            ends.append(bounded(kind, value + np.array([-1, 1]) * slope * reach[i]))
     lower, upper = np.array(ends).reshape(-1, 2).T
     return lower, upper

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from ..errors import SpecError
-from .intervals import _back, _scales
+from .intervals import bounded, unbounded
 from .maximise import Maximum, Surface, maximise
 from .quantities import Quantity
 from .reduced import without_effect
@@ -96,8 +96,16 @@ class Profiler:
         """
         if not 0 < level < 1:
             raise SpecError(f"level must lie between 0 and 1, not {level}")
+        return self._trace(wanted).curve(level)
+
+    def zeta(self, wanted: Quantity, value: float) -> float:
+        """±√(2(ℓ_max − ℓ)) with the quantity held at a value inside its range: a normal deviate
+        under that hypothesis; nan where it cannot be held."""
+        return self._trace(wanted).zeta(value)
+
+    def _trace(self, wanted: Quantity) -> _Trace:
         floor = min((self._zeta_without(effect) for effect in wanted.effects), default=np.inf)
-        return _Trace(self._surface, self._top, self.maximum, wanted, floor).curve(level)
+        return _Trace(self._surface, self._top, self.maximum, wanted, floor)
 
     def _zeta_without(self, effect: tuple[int, int]) -> float:
         """|ζ| of the model without a random effect: its variance at exactly zero."""
@@ -131,7 +139,7 @@ class _Trace:
     def _line(self, x: float) -> tuple[float, float]:
         try:
             with np.errstate(all="ignore"):
-                return _scales(self._wanted.kind, x)
+                return unbounded(self._wanted.kind, x)
         except ZeroDivisionError:
             return np.inf, np.inf  # on the bound itself
 
@@ -147,11 +155,18 @@ class _Trace:
         where = (self._wanted.kind, self._estimate)
         return Curve(*where, value, zeta, log_lik, ends[0], ends[1], level, "; ".join(notes))
 
+    def zeta(self, x: float) -> float:
+        """ζ at one value."""
+        w = self._line(x)[0]
+        side = 1 if w > self._centre else -1
+        found = self._zeta(w, side, self._points[self._centre][1])
+        return float(np.clip(found, -self._floor[-1], self._floor[1]))
+
     def _curve(self, z: float) -> tuple[Array, Array]:
         """Values and ζ in rising order, down to the floor and with the bound where it is met."""
         line = np.array(sorted(self._points))
         zeta = np.array([self._points[w][0] for w in line])
-        value = _back(self._wanted.kind, line)
+        value = bounded(self._wanted.kind, line)
         low, high = self._floor[-1], self._floor[1]
         zeta = np.clip(zeta, -low, high)
         if low < z:
@@ -223,7 +238,7 @@ class _Trace:
             if np.isnan(zeta) or abs(zeta - z) < _CLOSE:
                 break
             inner, outer = (w, outer) if zeta < z else (inner, w)
-        return float(_back(self._wanted.kind, np.array(self._interpolated(side, z))))
+        return float(bounded(self._wanted.kind, np.array(self._interpolated(side, z))))
 
     def _interpolated(self, side: int, z: float) -> float:
         """The line's value where |ζ| = z, by monotone cubics through the points of one side."""

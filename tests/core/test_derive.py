@@ -199,7 +199,7 @@ def test_total_is_the_mean_diagonal_of_v(cor: str, var: str) -> None:
     diagonal = np.diag(dense(fit.snapshot))
     parts = "\n".join(["total", "mean_var(a)", "mean_var(b) + mean_var(c) + residual"])
     found = fit.derive(parts).estimates
-    np.testing.assert_allclose(found[0:1].iloc[0], diagonal.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found.iloc[0], diagonal.mean(), rtol=1e-12)
     np.testing.assert_allclose(found.iloc[1] + found.iloc[2], diagonal.mean(), rtol=1e-12)
 
 
