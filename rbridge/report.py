@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Part = Union[str, pd.DataFrame]
 
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
+_NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
+_VALUE = "text-align:right;padding:0 0.6em;white-space:nowrap"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Report:
         for heading, part in self.parts:
             blocks += [f"<b>{html.escape(heading)}</b>"] if heading else []
             blocks.append(_html(part))
-        return f"<div>{''.join(blocks)}</div>"
+        return f'<div style="overflow-x:auto">{"".join(blocks)}</div>'
 
     _repr_html_ = to_html
 
@@ -77,13 +79,18 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([index, body], axis=1)
 
 
+def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
+    """A square matrix with numbers for its columns, which stand before the names of its rows."""
+    if frame.shape[0] != frame.shape[1] or list(frame.index) != list(frame.columns):
+        return frame
+    numbers = [f"[{i + 1}]" for i in range(len(frame))]
+    names = [f"{n} {name}" for n, name in zip(numbers, frame.index)]
+    return pd.DataFrame(frame.to_numpy(), index=names, columns=numbers)
+
+
 def table_text(frame: pd.DataFrame) -> str:
     """An aligned table; a square one with long names numbers its columns."""
-    if frame.shape[0] == frame.shape[1] and list(frame.index) == list(frame.columns):
-        numbers = [f"[{i + 1}]" for i in range(len(frame))]
-        names = [f"{n} {name}" for n, name in zip(numbers, frame.index)]
-        frame = pd.DataFrame(frame.to_numpy(), index=names, columns=numbers)
-    cells = _cells(frame)
+    cells = _cells(_numbered(frame))
     n_index = frame.index.nlevels
     widths = [max(map(len, [name, *cells.iloc[:, i]])) for i, name in enumerate(cells.columns)]
     rows = [list(cells.columns), *cells.to_numpy().tolist()]
@@ -98,14 +105,16 @@ def table_text(frame: pd.DataFrame) -> str:
 def _html(part: Part) -> str:
     if isinstance(part, str):
         return f"<p>{html.escape(part)}</p>".replace("\n", "<br>")
-    cells = _cells(part)
-    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in cells.columns)
-    rows = (
-        "".join(f'<td style="text-align:right;padding:0 0.6em">{html.escape(v)}</td>' for v in row)
-        for row in cells.to_numpy().tolist()
-    )
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<table style="{_STYLE}"><tr>{head}</tr>{body}</table>'
+    cells = _cells(_numbered(part))
+    head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in cells.columns)
+    rows = (_html_row(row, part.index.nlevels) for row in cells.to_numpy().tolist())
+    return f'<table style="{_STYLE}"><tr>{head}</tr>{"".join(rows)}</table>'
+
+
+def _html_row(cells: Sequence[str], n_index: int) -> str:
+    names = (f'<th scope="row" style="{_NAME}">{html.escape(v)}</th>' for v in cells[:n_index])
+    values = (f'<td style="{_VALUE}">{html.escape(v)}</td>' for v in cells[n_index:])
+    return f"<tr>{''.join(names)}{''.join(values)}</tr>"
 
 
 def pipe_table(frame: pd.DataFrame) -> str:

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from rbridge.bootstrap import Bootstrap, Replicate, estimates_of  # noqa: E402
 from rbridge.core.residuals import autocorrelation  # noqa: E402
 from rbridge.crosscheck import Crosscheck  # noqa: E402
+from rbridge.findings import Finding  # noqa: E402
 from rbridge.plot import varcomp_forest  # noqa: E402
 from rbridge.results import LmeResults, VarcompVcov  # noqa: E402
 
@@ -43,7 +44,8 @@ def replicates(fit):
 def check(fit, missing=()):
     table = pd.DataFrame({"estimate": fit.varcomp, "A": 1e-3, "B": 0.2, "C": 0.0})
     title = "y ~ " + " + ".join(f"x{i}" for i in range(40))
-    return Crosscheck(title, table.drop(columns=[*missing]), (), {})
+    findings = (Finding("C", "ok", 0.0, "they agree"),)
+    return Crosscheck(title, table.drop(columns=[*missing]), findings, {})
 
 
 QUICK = ["delta", "expected", "average", "observed", "log", "satterthwaite", "nlme"]
