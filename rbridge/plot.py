@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import RBridgeError
-from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, panels, picture, rows_of
+from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, panels, picture, rows_of, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,7 +138,8 @@ def vcov_picture(vcov: VarcompVcov, level: float = 0.95) -> Figure:
     ]
     rows_of(left, labels)
     left.axvline(0, color=QUIET, linestyle=":", linewidth=1)
-    left.set_xlabel(f"{level:.0%} interval, in units of the estimate", fontsize=SMALL)
+    label = f"{table.attrs['method']}; in units of the estimate"
+    left.set_xlabel(wrap(label, 70), fontsize=SMALL)
     left.tick_params(axis="x", labelsize=SMALL)
     _correlations(right, vcov.corr)
     return figure
