@@ -17,6 +17,7 @@ from .snapshot import Array, FitSnapshot
 _STEP = 0.6  # in ζ, between the points of a curve
 _LONGEST = 5.0  # step on a logarithmic scale
 _MOST_POINTS = 30  # on either side
+_FAILURES = 6  # to hold a value, each a quarter of a step ahead
 _CLOSE = 1e-3  # in ζ, to the end of an interval; interpolation does the rest
 _BOUNDS = {
     "variance": (0.0, np.inf),
@@ -193,7 +194,7 @@ class _Trace:
     def _end(self, side: int, z: float) -> tuple[float, str]:
         """Where ζ = ±z on one side, or the end of the range with a note."""
         outermost, floor = self._outermost(side), self._floor[side]
-        inner, step = self._centre, self._se * _STEP
+        inner, step, failed = self._centre, self._se * _STEP, 0
         for _ in range(_MOST_POINTS):
             zeta_in, start = self._points[inner]
             w = inner + side * step
@@ -201,7 +202,9 @@ class _Trace:
                 break
             zeta = self._zeta(w, side, start)
             if np.isnan(zeta):
-                step /= 4
+                step, failed = step / 4, failed + 1
+                if failed > _FAILURES:
+                    return self._lost(inner, side)
                 continue
             if abs(zeta) >= z and floor >= z:
                 return self._crossing(inner, w, side, z), ""
@@ -227,6 +230,11 @@ class _Trace:
         if self._wanted.kind == "correlation" and np.isfinite(self._floor[side]):
             why += ", be it that a variance is zero"
         return bound, f"{which} end is the bound {bound:g}: {why}"
+
+    def _lost(self, w: float, side: int) -> tuple[float, str]:
+        end = float(bounded(self._wanted.kind, np.array(w)))
+        which = "lower" if side < 0 else "upper"
+        return end, f"{which} end: no model can be found beyond {end:.4g}"
 
     def _crossing(self, inner: float, outer: float, side: int, z: float) -> float:
         """The value where |ζ| = z, between two points on either side of it."""

@@ -186,6 +186,7 @@ MODELS = {
     "two levels, AR1": ("intercept", "AR1", None, "REML"),
     "intercept, strata": ("intercept", None, "Ident", "REML"),
     "blocked": ("blocked", None, None, "ML"),
+    "ARMA": ("gls", "ARMA(2,0)", None, "REML"),
 }
 
 
