@@ -21,7 +21,8 @@ def run(show: Callable[[str], object]) -> int:
     """Show the example; 0 where the numbers agree, 1 where they do not."""
     data = datasets.load("orthodont")
     show(
-        "fit = rb.lme('distance ~ age * sex', data, '~ age | subject', contrasts={'sex': 'contr.sum'})\n"
+        "fit = rb.lme('distance ~ age * sex', data, '~ age | subject', "
+        "contrasts={'sex': 'contr.sum'})\n"
     )
     fit = lme("distance ~ age * sex", data, "~ age | subject", contrasts={"sex": "contr.sum"})
     show(str(fit.summary()))

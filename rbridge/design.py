@@ -117,6 +117,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     _check_levels(values)
     _check_response(spec, values)
     _check_groups(spec, groups, len(rows))
+    _check_times(spec, values)
     names = Names.of(values, groups)
     columns = {names.value[k]: c for k, c in values.items()}
     for name, col in groups.items():
@@ -146,6 +147,8 @@ def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
 
 
 def _unknown_column(name: str, labels: list[Any]) -> str:
+    if name == ".":
+        return "'.' for all other columns is not understood: name the columns"
     texts = [str(label) for label in labels]
     close = difflib.get_close_matches(name, texts, 1)
     if close and close[0] == name:
@@ -214,6 +217,21 @@ def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None
         if count == n and "sigma" not in spec.control:
             message = "has as many groups as rows: its variance and sigma cannot be told apart"
             raise DataError(f"column {name!r} {message}")
+
+
+def _check_times(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """nlme cuts the fractions off the times of these two, and fits another model."""
+    structure = spec.correlation
+    if structure is None or structure.r_class not in ("corAR1", "corARMA"):
+        return
+    formula = structure.formula()
+    for name in formula.columns if formula else []:
+        times = values[name].values
+        if values[name].kind == "double" and (times != np.round(times)).any():
+            message = (
+                "must hold whole numbers: use corCAR1 for continuous time, or number the times"
+            )
+            raise DataError(f"column {name!r}, the time of {structure.r_class}, {message}")
 
 
 def _levels(spec: ModelSpec) -> list[tuple[str, list[Structure]]]:

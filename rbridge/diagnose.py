@@ -88,9 +88,9 @@ def _zero_variances(snapshot: FitSnapshot, level: RandomLevel) -> Iterator[Findi
     for i in np.flatnonzero(share < ZERO_SHARE):
         name = f"{level.names[i]} | {level.group}"
         text = (
-            f"the variance of {name} is zero for all these data tell ({share[i]:.1g} of the residual "
-            "variance): leave the term out, or test it with a boundary-corrected likelihood ratio; "
-            "its standard error means nothing"
+            f"the variance of {name} is zero for all these data tell ({share[i]:.1g} of the "
+            "residual variance): leave the term out, or test it with rb.compare, which knows the "
+            "boundary; its standard error means nothing"
         )
         yield Finding("boundary", WARNING, float(share[i]), text, _labels(level, i))
 

@@ -197,7 +197,8 @@ class FittedModel:
         """
         from .core.residuals import residuals
 
-        return self._by_row(residuals(self.snapshot, type, self._level(level)), "resid")  # type: ignore[arg-type]
+        values = residuals(self.snapshot, type, self._level(level))  # type: ignore[arg-type]
+        return self._by_row(values, "resid")
 
     def predict(
         self,

@@ -6,6 +6,7 @@ formula can name nothing but columns, numbers, strings and the functions of the 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ _TOKEN = re.compile(
     | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<quoted>`(?:[^`\\]|\\.)*`)
     | (?P<name>NAME)
-    | (?P<op>%[^%]*%|<<-|<-|->|:::|::|==|!=|<=|>=|&&|\|\||\|>|[-+*/^:~|&!<>=(),\[\]{}$@;?\\])
+    | (?P<op>%[^%]*%|\*\*|<<-|<-|->|:::|::|==|!=|<=|>=|&&|\|\||\|>|[-+*/^:~|&!<>=(),\[\]{}$@;?\\])
     )""".replace(
         "NAME", PLAIN_NAME.pattern
     ),
@@ -102,7 +103,8 @@ def _tokens(text: str) -> Iterator[_Token]:
         if match is None or match.lastgroup is None:
             at = pos + len(text[pos:]) - len(text[pos:].lstrip())
             raise FormulaError(f"cannot read {text[at]!r} in a formula", text, at)
-        yield _Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup))
+        word = match[match.lastgroup]
+        yield _Token(match.lastgroup, "^" if word == "**" else word, match.start(match.lastgroup))
         pos = match.end()
     yield _Token("end", "", len(text))
 
@@ -253,10 +255,24 @@ def check_functions(node: Node, text: str, extra: frozenset[str] = frozenset()) 
             )
         if part.function not in allowed:
             names = ", ".join(sorted(FUNCTIONS))
-            message = f"{part.function!r} is not among the functions a formula may call ({names})"
+            message = (
+                f"{part.function!r} is not among the functions a formula may call"
+                f"{_instead(part.function)} ({names})"
+            )
             raise FormulaError(message, text, part.pos)
         if part.function == "~" and part is not node:
             raise FormulaError("'~' may stand only once in a formula", text, part.pos)
+
+
+_PYTHON = {"C": "factor", "np.power": "I(x^2)", "center": "scale", "standardize": "scale"}
+
+
+def _instead(function: str) -> str:
+    """R's word for what was written as in patsy or numpy, or misspelt."""
+    last = function.split(".")[-1]
+    close = difflib.get_close_matches(last, FUNCTIONS, 1, 0.8)
+    word = _PYTHON.get(function) or (last if last in FUNCTIONS else close[0] if close else "")
+    return f"; R's word is {word}" if word else ""
 
 
 def variables(node: Node | None) -> list[str]:
@@ -315,7 +331,12 @@ def parse_formula(text: str, extra: frozenset[str] = frozenset()) -> Formula:
         groups, crossed = _grouping(grouping, text)
     for part in [*walk(rhs), *(walk(lhs) if lhs else [])]:
         if isinstance(part, Call) and part.function == "|":
-            raise FormulaError("'|' may stand only once, before the groups", text, part.pos)
+            raise FormulaError(
+                "'|' may stand only once, before the groups; random effects go into "
+                "random='~ 1 | group'",
+                text,
+                part.pos,
+            )
     return Formula(text, lhs, rhs, groups, crossed)
 
 
@@ -330,4 +351,8 @@ def _grouping(node: Node, text: str) -> tuple[tuple[str, ...], bool]:
         if len(left) == 1 or left_crossed == crossed:
             return left + right, crossed
     position = getattr(node, "pos", None)
-    raise FormulaError("groups are columns joined by '/', as in 'school/case'", text, position)
+    raise FormulaError(
+        "groups are columns joined by '/', as in 'school/case'; crossed ones need pdBlocked",
+        text,
+        position,
+    )

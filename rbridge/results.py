@@ -51,7 +51,7 @@ class LmeResults(FittedModel):
 
     @property
     def varcomp(self) -> pd.Series:
-        """Natural-scale variance components, labelled as ``rownames(varcomp_vcov())`` in lmeInfo."""
+        """Natural-scale components, labelled as ``rownames(varcomp_vcov())`` in lmeInfo."""
         natural = theta(self.snapshot)
         return pd.Series(natural.values, index=list(natural.names), name="estimate")
 
@@ -114,7 +114,8 @@ class LmeResults(FittedModel):
             if self.snapshot.fixed_sigma:
                 warnings.warn(FIXED_SIGMA, RWarning, stacklevel=2)
         else:
-            cov = information.information_from(self._forms, method).inverse()  # type: ignore[arg-type]
+            found = information.information_from(self._forms, method)  # type: ignore[arg-type]
+            cov = found.inverse()
         estimates, names, kinds = natural.values, natural.names, natural.kinds
         if separate_variances:
             strata = information.stratum_variances(self.snapshot)
@@ -298,8 +299,9 @@ class LmeResults(FittedModel):
 
     def __repr__(self) -> str:
         state = "" if self.converged else ", not converged"
-        spec = self.snapshot
-        return f"<LmeResults {spec.kind} {spec.method}: {spec.spec.get('fixed', '')}, n={self.nobs}{state}>"
+        snap = self.snapshot
+        model = f"{snap.kind} {snap.method}: {snap.spec.get('fixed', '')}"
+        return f"<LmeResults {model}, n={self.nobs}{state}>"
 
     def _repr_html_(self) -> str:
         return self.summary().to_html()

@@ -239,7 +239,8 @@ def _random(random: Random) -> tuple[tuple[str, Structure], ...]:
             for term in (terms if isinstance(terms, (list, tuple)) else [terms])
         )
     message = "random must be '~ terms | group' or a dict of group to terms, outermost first"
-    raise SpecError(f"{message}, not {random!r}")
+    crossed = "; crossed groups need pdBlocked" if isinstance(random, (list, tuple)) else ""
+    raise SpecError(f"{message}, not {random!r}{crossed}")
 
 
 def _random_text(text: str) -> tuple[tuple[str, Structure], ...]:

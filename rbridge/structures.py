@@ -8,6 +8,7 @@ values by :func:`parse_structure`; it is never evaluated.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
@@ -151,7 +152,7 @@ class pdBlocked(Structure):
         ``["~ 1", rb.pdIdent("~ Machine - 1")]``; a bare formula means ``pdSymm``, as in nlme.
     """
 
-    blocks: Sequence[Union[str, Structure]]
+    blocks: Sequence[Any]  # str or PdMat given, PdMat kept
     kind: ClassVar[str] = "pdMat"
 
     def __post_init__(self) -> None:
@@ -472,7 +473,8 @@ def structure_from_node(node: Node, text: str, kind: str) -> Structure:
         return pdLogChol(formula_text(node))
     if isinstance(node, Call) and not _is_formula(node):
         return _from_call(node, text, kind)
-    raise StructureError(f"{text!r} is not a {kind}: write a constructor, as in R")
+    example = f"{text.strip()}(...)" if text.strip() in STRUCTURES else "a constructor"
+    raise StructureError(f"{text!r} is not a {kind}: write {example}, as in R")
 
 
 def _from_call(node: Call, text: str, kind: str) -> Structure:
@@ -595,7 +597,10 @@ def as_structure(value: object, kind: str, argument: str) -> Structure:
         return parse_structure(value, kind)
     if isinstance(value, Mapping) and "class" in value:
         return _from_dict(value, kind)
-    raise StructureError(f"{argument} must be a {kind} or the R text of one, not {value!r}")
+    if isinstance(value, type) and issubclass(value, Structure):
+        raise StructureError(f"{argument}: {value.__name__} needs parentheses, {value.__name__}()")
+    given = reprlib.repr(value)  # an array would fill the screen
+    raise StructureError(f"{argument} must be a {kind} or the R text of one, not {given}")
 
 
 def _from_dict(value: Mapping[str, Any], kind: str) -> Structure:

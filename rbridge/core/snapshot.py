@@ -314,7 +314,7 @@ class FitSnapshot:
             archive.writestr("snapshot.json", json.dumps(meta, ensure_ascii=False))
             for number, array in enumerate(arrays):
                 with archive.open(f"a{number}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
+                    np.save(member, array, allow_pickle=False)
 
     @classmethod
     def load(cls, path: str | PathLike[str] | BinaryIO) -> FitSnapshot:

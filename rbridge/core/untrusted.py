@@ -76,7 +76,7 @@ def _fits(value: Any, name: str, types: Mapping[str, type]) -> bool:
     if name.startswith("Mapping["):
         return isinstance(value, Mapping)
     if name in ("float", "int"):
-        number = (int, float) if name == "float" else int
-        return isinstance(value, number) and not isinstance(value, bool)
+        number = isinstance(value, int) or (name == "float" and isinstance(value, float))
+        return number and not isinstance(value, bool)
     plain: dict[str, type] = {"str": str, "bool": bool, "None": type(None), "Array": np.ndarray}
     return isinstance(value, {**plain, **types}[name])

@@ -70,7 +70,9 @@ def set_isolation(mode: str, *, timeout: float | None = None) -> Isolation:
 
 def isolated_batch() -> AbstractContextManager[Any]:
     """R in a worker for many models, where it is not in one already: a crash costs one model."""
-    return nullcontext() if _current is not None else set_isolation("process")
+    if _current is not None:
+        return nullcontext()
+    return set_isolation("process")
 
 
 def current() -> ProcessSession | None:

@@ -9,6 +9,7 @@ parameters is the same. Everything else that lmeInfo cannot do, or does wrongly,
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,8 @@ def fisher_info(fitted: Fitted, kind: str) -> tuple[tuple[str, ...], NDArray[np.
         raise SpecError(f"lmeInfo computes {' and '.join(TYPES)} information, not {kind!r}")
     names, theirs = _names(fitted.snapshot)
     answer = _ask(fitted, "Fisher_info", kind)
-    return names, answer["matrix"][np.ix_(*[_positions(answer["names"], theirs)] * 2)]
+    at = _positions(answer["names"], theirs)
+    return names, answer["matrix"][np.ix_(at, at)]
 
 
 def extract_varcomp(fitted: Fitted) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -99,14 +101,14 @@ def extract_varcomp(fitted: Fitted) -> tuple[tuple[str, ...], NDArray[np.float64
     return names, answer["values"][_positions(given, theirs)]
 
 
-def _ask(fitted: Fitted, what: str, kind: str) -> dict[str, NDArray[np.float64]]:
+def _ask(fitted: Fitted, what: str, kind: str) -> dict[str, Any]:
     reason = unsupported(fitted.snapshot)
     if reason:
         raise LmeInfoUnsupported(reason)
     require_lmeinfo(fitted.handle.r)
     name = "extract_varcomp" if what == "extract_varcomp" else "fisher_info"
     try:
-        value: dict[str, NDArray[np.float64]] = fitted.handle.ask("reference", name, kind)
+        value: dict[str, Any] = fitted.handle.ask("reference", name, kind)
     except RError as error:
         raise LmeInfoUnsupported(f"lmeInfo fails on this model: {error.message}") from error
     return value

@@ -139,6 +139,11 @@ def _explained(
     if error.message.startswith("contrasts can be applied only"):
         alone = [name for name, token in design.names.value.items() if _one_value(design, token)]
         message += f" — columns with a single value: {', '.join(map(repr, alone))}"
+    if _NOT_CONVERGED.search(message):
+        message += (
+            " — try control={'opt': 'optim'}, more iterations (maxIter, msMaxIter), predictors "
+            "that are centred and scaled, or a simpler random part"
+        )
     said = tuple(map(back, error.warnings))
     return FitError(message, error.call, error.r_class, error.traceback, said)
 

@@ -30,7 +30,11 @@ def _listen(pipe: Connection, questions: queue.SimpleQueue[Any]) -> None:
         while True:
             questions.put(pipe.recv())
     except (EOFError, OSError):
-        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)  # made for this worker alone
+        folder = tempfile.gettempdir()  # made for this worker alone
+        for _ in range(20):  # an R that is just starting may be making its own in it
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
         os._exit(0)
 
 

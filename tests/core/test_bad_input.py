@@ -248,7 +248,7 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (DataError, "no column 'h'", {"random": "~ 1 | h"}),
     (DataError, "no column 'time'", {"correlation": "corAR1(form = ~ time | g)"}),
     (DataError, "no column 'v'", {"weights": "varPower(form = ~ v)"}),
-    (DataError, "no column '.'", {"fixed": "y ~ ."}),
+    (DataError, "'.' for all other columns", {"fixed": "y ~ ."}),
     (DataError, "'x' stands 2 times", {"data": pd.concat([frame(), frame()[["x"]]], axis=1)}),
     (DataError, "'3' is not text", {"data": frame().rename(columns={"x": 3}), "fixed": "y ~ `3`"}),
     # columns

@@ -87,3 +87,20 @@ def test_the_caret_stands_under_the_place():
         parse_formula("y ~ x + system('ls')")
     text, caret = str(caught.value).splitlines()[-2:]
     assert text[caret.index("^") :].startswith("system")
+
+
+def test_two_stars_are_a_power_as_in_r():
+    assert shape(parse("x ** 2 * z")) == ("*", ("^", "x", 2.0), "z")
+
+
+@pytest.mark.parametrize(
+    "text, word", [("y ~ np.log(x)", "log"), ("y ~ C(x)", "factor"), ("y ~ sqroot(x)", "sqrt")]
+)
+def test_words_of_other_languages_are_answered_with_rs(text, word):
+    with pytest.raises(FormulaError, match=f"R's word is {word} "):
+        parse_formula(text)
+
+
+def test_lme4s_way_to_write_random_effects_is_answered():
+    with pytest.raises(FormulaError, match="random effects go into random="):
+        parse_formula("y ~ x + (1 | g)")

@@ -67,7 +67,7 @@ def test_every_structure_of_nlme_has_a_name_here():
         (lambda: parse_structure("corAR1(form = ~ get('t') | g)", "corStruct"), "not among"),
         (lambda: parse_structure("corAR1(phi = 1)", "corStruct"), "no argument 'phi'"),
         (lambda: parse_structure("corAR1(1, ~ 1, FALSE, 4)", "corStruct"), "too many arguments"),
-        (lambda: parse_structure("corAR1", "corStruct"), "write a constructor"),
+        (lambda: parse_structure("corAR1", "corStruct"), "write corAR1"),
         (lambda: rb.corARMA(p=0, q=0), "not both zero"),
         (lambda: rb.corAR1(fixed=True), "needs the value to hold"),
         (lambda: rb.corExp(metric="chebyshev"), "metric must be"),

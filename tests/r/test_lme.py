@@ -259,3 +259,14 @@ def test_fixed_sigma(orthodont):
         fit.varcomp_vcov("delta")
     assert not fit.diagnose().regular
     assert fit.df_model == 3
+
+
+@pytest.mark.parametrize(
+    "structure", ["corAR1(form = ~ age | subject)", rb.corARMA(p=2, form="~ age | subject")]
+)
+def test_times_with_fractions_are_refused(orthodont, structure):
+    data = orthodont.assign(age=orthodont["age"] * 0.3)
+    with pytest.raises(
+        DataError, match="column 'age', the time of corA.*, must hold whole numbers"
+    ):
+        rb.gls("distance ~ sex", data, correlation=structure)
