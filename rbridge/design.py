@@ -57,6 +57,10 @@ class Names:
         """The user's names and labels put back into a text from R."""
         return _TOKEN.sub(self._user_word, text)
 
+    def back_all(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """The same for many texts at once; no text of R holds a NUL."""
+        return tuple(self.back("\0".join(texts)).split("\0")) if texts else ()
+
     def _user_word(self, match: re.Match[str]) -> str:
         token = match[0]
         if token.startswith("rbl"):

@@ -287,15 +287,20 @@ release <- function(id) {
 snapshot <- function(fitted, frame) {
   is_lme <- inherits(fitted, "lme")
   coefficients <- if (is_lme) nlme::fixef(fitted) else stats::coef(fitted)
-  X <- stats::model.matrix(stats::formula(fitted), frame)[, names(coefficients), drop = FALSE]
-  table <- summary(fitted)$tTable
-  df <- if (is_lme) table[, "DF"] else rep(fitted$dims$N - fitted$dims$p, nrow(table))
+  terms <- stats::model.frame(stats::formula(fitted), frame)
+  X <- stats::model.matrix(attr(terms, "terms"), terms)
+  n <- fitted$dims$N
+  p <- length(coefficients)
+  covariance <- unname(stats::vcov(fitted))
+  # as summary(): under ML a mixed model's variances get n - p for n
+  inflation <- if (is_lme && fitted$method == "ML") n / (n - p) else 1
   c(
     list(
-      y = as.numeric(stats::model.response(stats::model.frame(stats::formula(fitted), frame))),
-      X = unname(X), coef_names = names(coefficients), beta = unname(coefficients),
-      std_error = unname(table[, "Std.Error"]), df = as.numeric(df),
-      vcov = unname(stats::vcov(fitted)), sigma = fitted$sigma,
+      y = as.numeric(terms[[1L]]), X = unname(X)[, match(names(coefficients), colnames(X)), drop = FALSE],
+      coef_names = names(coefficients), beta = unname(coefficients),
+      std_error = sqrt(inflation * diag(covariance)),
+      df = as.numeric(if (is_lme) fitted$fixDF$X else rep(n - p, p)),
+      vcov = covariance, sigma = fitted$sigma,
       fixed_sigma = isTRUE(attr(fitted$modelStruct, "fixedSigma")),
       log_lik = as.numeric(stats::logLik(fitted)),
       fitted = unname(as.matrix(fitted$fitted)),

@@ -25,7 +25,7 @@ from ..core.snapshot import (
     VarFunc,
 )
 from ..frame import Column
-from ..design import Design, build_design, payload
+from ..design import Design, Names, build_design, payload
 from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
 from ..spec import ModelSpec
 from .locate import INSTALL_NLME, MINIMUM_R, at_least
@@ -168,18 +168,18 @@ def _snapshot(
     answer: Answer, spec: ModelSpec, design: Design, about: Mapping[str, Any]
 ) -> FitSnapshot:
     got = answer.value["snapshot"]
-    back = design.names.back
+    names = design.names
     arrays = {name: got[name] for name in ("y", "X", "beta", "std_error", "df", "vcov", "fitted")}
     return FitSnapshot(
         kind=spec.kind,
         method=spec.method,
-        coef_names=_names(got["coef_names"], back),
-        levels=tuple(_level(level, back) for level in got.get("levels", ())),
-        cor=_cor(got["cor"], back) if got["cor"] else None,
-        var=tuple(_var(part, back) for part in _listed(got["var"])),
+        coef_names=names.back_all(got["coef_names"]),
+        levels=tuple(_level(level, names) for level in got.get("levels", ())),
+        cor=_cor(got["cor"], names) if got["cor"] else None,
+        var=tuple(_var(part, names) for part in _listed(got["var"])),
         sigma=float(got["sigma"][0]),
         fixed_sigma=bool(got["fixed_sigma"][0]),
-        apvar=_apvar(got["apvar"], back),
+        apvar=_apvar(got["apvar"], names),
         log_lik=float(got["log_lik"][0]),
         rows=design.rows,
         n_dropped=design.n_dropped,
@@ -193,55 +193,51 @@ def _listed(parts: Any) -> list[Any]:
     return list(parts.values()) if isinstance(parts, dict) else list(parts)
 
 
-def _names(texts: tuple[str, ...], back: Any) -> tuple[str, ...]:
-    return tuple(back(text) for text in texts)
-
-
 def _one(values: Any) -> Any:
     return values[0].item() if isinstance(values, np.ndarray) else values[0]
 
 
-def _level(level: dict[str, Any], back: Any) -> RandomLevel:
+def _level(level: dict[str, Any], names: Names) -> RandomLevel:
     blocks = tuple(
-        PdBlock(_one(b["pd_class"]), _names(b["names"], back), back(_one(b["formula"])))
+        PdBlock(_one(b["pd_class"]), names.back_all(b["names"]), names.back(_one(b["formula"])))
         for b in _listed(level["blocks"])
     )
     arrays = {name: level[name] for name in ("Z", "codes", "D", "b")}
     return RandomLevel(
-        back(_one(level["group"])),
+        names.back(_one(level["group"])),
         blocks,
-        _names(level["names"], back),
-        labels=_names(level["labels"], back),
+        names.back_all(level["names"]),
+        labels=names.back_all(level["labels"]),
         **arrays,
     )
 
 
-def _cor(cor: dict[str, Any], back: Any) -> CorStruct:
+def _cor(cor: dict[str, Any], names: Names) -> CorStruct:
     arrays = {name: cor[name] for name in ("values", "codes", "covariate")}
     scalars = {
         name: _one(cor[name])
         for name in ("cor_class", "fixed", "p", "q", "lower", "min_distance", "nugget", "metric")
     }
     return CorStruct(
-        names=_names(cor["names"], back), size=int(_one(cor["size"])), **arrays, **scalars
+        names=names.back_all(cor["names"]), size=int(_one(cor["size"])), **arrays, **scalars
     )
 
 
-def _var(part: dict[str, Any], back: Any) -> VarFunc:
+def _var(part: dict[str, Any], names: Names) -> VarFunc:
     arrays = {name: part[name] for name in ("values", "free", "covariate", "codes")}
     return VarFunc(
         _one(part["var_class"]),
         _one(part["tag"]),
-        _names(part["names"], back),
-        strata=_names(part["strata"], back),
+        names.back_all(part["names"]),
+        strata=names.back_all(part["strata"]),
         **arrays,
     )
 
 
-def _apvar(got: dict[str, Any], back: Any) -> ApVar | ApVarUnavailable:
+def _apvar(got: dict[str, Any], names: Names) -> ApVar | ApVarUnavailable:
     if "reason" in got:
         return ApVarUnavailable(_one(got["reason"]))
-    return ApVar(_names(got["names"], back), got["pars"], got["cov"], bool(_one(got["natural"])))
+    return ApVar(names.back_all(got["names"]), got["pars"], got["cov"], bool(_one(got["natural"])))
 
 
 # --- provenance -------------------------------------------------------------------------------
