@@ -1,6 +1,7 @@
-"""For every test: the shared R of rbridge.testing, and hypothesis without a clock."""
+"""For every test: the shared R of rbridge.testing, hypothesis without a clock, and a live Ctrl-C."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -10,3 +11,7 @@ pytest_plugins = ["rbridge.testing"]
 settings.register_profile("rbridge", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "rbridge"))
+
+# A run in the background is born deaf to Ctrl-C, and so would be the programs that tests press it in.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
