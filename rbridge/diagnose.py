@@ -56,6 +56,7 @@ def diagnose(fit: LmeResults) -> Diagnosis:
     snapshot = fit.snapshot
     findings = [
         *_convergence(snapshot),
+        *_degrees_of_freedom(snapshot),
         *_boundary(snapshot),
         *_within_group_boundary(snapshot),
         *_identification(fit._forms),
@@ -75,6 +76,16 @@ def _convergence(snapshot: FitSnapshot) -> Iterator[Finding]:
             "(maxIter, msMaxIter), or a simpler random part"
         )
         yield Finding("convergence", WARNING, None, text)
+
+
+def _degrees_of_freedom(snapshot: FitSnapshot) -> Iterator[Finding]:
+    without = [name for name, df in zip(snapshot.coef_names, snapshot.df) if df <= 0]
+    if without:
+        text = (
+            f"no degrees of freedom are left for {', '.join(without)}: there are neither p-values "
+            "nor intervals; the data are too few for these fixed effects"
+        )
+        yield Finding("degrees of freedom", WARNING, None, text)
 
 
 def _boundary(snapshot: FitSnapshot) -> Iterator[Finding]:

@@ -270,3 +270,10 @@ def test_times_with_fractions_are_refused(orthodont, structure):
         DataError, match="column 'age', the time of corA.*, must hold whole numbers"
     ):
         rb.gls("distance ~ sex", data, correlation=structure)
+
+
+def test_no_degrees_of_freedom_is_told():
+    frame = pd.DataFrame({"y": [0.3, -1.2, 0.8], "x": [0.1, 0.5, 0.2], "g": [1, 1, 2]})
+    fit = rb.lme("y ~ x", frame, "~ 1 | g")
+    assert fit.pvalues.isna().any()
+    assert "no degrees of freedom are left for x" in str(fit.summary())
