@@ -9,14 +9,8 @@ from typing import Any, Union
 
 from .errors import FormulaError, SpecError
 from .formula import Call, Formula, parse, parse_formula
-from .structures import (
-    CorStruct,
-    Structure,
-    as_structure,
-    formula_text,
-    pdLogChol,
-    structure_from_node,
-)
+from .structure_text import as_structure, formula_text, structure_from_node
+from .structures import CorStruct, Structure, pdLogChol
 
 Random = Union[str, Mapping[str, Any]]
 

@@ -25,8 +25,10 @@ from ..core.snapshot import (
     VarFunc,
 )
 from ..frame import Column
-from ..design import Design, Names, build_design, payload
+from ..design import Design, build_design
 from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
+from ..names import Names
+from ..payload import payload
 from ..spec import ModelSpec
 from .locate import INSTALL_NLME, MINIMUM_R, at_least
 from .session import Answer, RSession, session

@@ -49,7 +49,7 @@ def near(actual: Any, expected: Any, rtol: float = 1e-10) -> None:
 def test_the_suite_is_large_enough() -> None:
     assert len(CASES) >= 60
     used = {s.r_class for case in CASES for s in _structures(case)}
-    from rbridge.structures import STRUCTURES
+    from rbridge.structure_text import STRUCTURES
 
     assert used == set(STRUCTURES)
 
