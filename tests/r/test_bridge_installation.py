@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,14 +125,26 @@ def link_packages(folder: Path) -> None:
                 target.symlink_to(found)
 
 
+def link_program(real: Path, linked: Path) -> None:
+    """R's programs, with a front end that takes the new home for its own and prints no warning."""
+    linked.mkdir()
+    for part in real.iterdir():
+        if part.name != "R":
+            (linked / part.name).symlink_to(part)
+    text = re.sub(r"(?m)^R_HOME_DIR=.*$", f"R_HOME_DIR={linked.parent}", (real / "R").read_text())
+    (linked / "R").write_text(text)
+    (linked / "R").chmod(0o755)
+
+
 @pytest.fixture
 def home(tmp_path):
     """An R home whose packages a test may take away: links to the real one."""
     real, home = Path(in_r("R.home()")[0]), tmp_path / "R"
     home.mkdir()
     for part in real.iterdir():
-        if part.name not in ("library", "site-library", "etc"):
+        if part.name not in ("library", "site-library", "etc", "bin"):
             (home / part.name).symlink_to(part)
+    link_program(real / "bin", home / "bin")
     (home / "library").mkdir()
     link_packages(home / "library")
     shutil.copytree(real / "etc", home / "etc", symlinks=False)
