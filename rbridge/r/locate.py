@@ -36,7 +36,10 @@ def r_home() -> Path:
     """
     named = os.environ.get("R_HOME")
     if named:
-        return _checked(Path(named), "R_HOME")
+        home = _checked(Path(named), "R_HOME")
+        program = home / "bin" / "R"
+        # Under another name than its own (a link), R prints a warning, which rpy2 takes for data.
+        return _checked(_asked(str(program)), "R_HOME") if program.exists() else home
     program = shutil.which("R")
     if program is None:
         path = os.environ.get("PATH", "")
@@ -48,9 +51,11 @@ def r_home() -> Path:
 
 def _asked(program: str) -> Path:
     """The home that the program ``R`` names."""
-    command = [program, "RHOME"]
+    clean = {name: value for name, value in os.environ.items() if name != "R_HOME"}
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        answer = subprocess.run(
+            [program, "RHOME"], env=clean, capture_output=True, text=True, check=False, timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RNotFoundError(f"{program} does not run: {error}. {INSTALL_R}") from None
     lines = answer.stdout.splitlines()

@@ -111,7 +111,9 @@ def startup_variables(home: Path) -> dict[str, str]:
     own = Path.home() / ".Renviron"
     profile = os.environ.get("RBRIDGE_R_PROFILE", os.devnull)
     environ = os.environ.get("R_ENVIRON_USER", str(own) if own.is_file() else os.devnull)
-    return {"R_HOME": str(home), "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
+    # RHOME is Rscript's word for R_HOME: without it, it runs the R it was built with.
+    homes = {"R_HOME": str(home), "RHOME": str(home)}
+    return {**homes, "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
 
 
 def _c_environment() -> dict[str, str]:
