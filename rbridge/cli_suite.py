@@ -66,6 +66,8 @@ def crosscheck(
         raise SpecError(
             f"give one of DATA, --suite and --against, not {' and '.join(given) or 'none'}"
         )
+    if no_r and not against:
+        raise SpecError("--no-r goes with --against: without a record only R can answer")
     if suite or against:
         report = _suite_report(suite, jobs) if suite else _record_report(against, jobs, not no_r)
         _write(getattr(report, f"to_{form}")(), output)
@@ -75,7 +77,7 @@ def crosscheck(
     check = fit_model(**model).crosscheck()
     writers = {"text": check.__str__, "html": check._repr_html_}
     _write((writers.get(form) or getattr(check, f"to_{form}"))(), output)
-    ctx.exit(DISAGREE if not check.passed else AGREE if check.checked else UNCHECKABLE)
+    ctx.exit(DISAGREE if check.failed else AGREE if check.checked else UNCHECKABLE)
 
 
 def _suite_report(path: Path, jobs: int) -> SuiteReport:

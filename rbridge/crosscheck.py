@@ -62,8 +62,13 @@ class Crosscheck:
 
     @property
     def passed(self) -> bool:
-        """No finding is a failure."""
-        return not any(finding.level == FAILURE for finding in self.findings)
+        """The numbers were compared and agree."""
+        return self.checked and not self.failed
+
+    @property
+    def failed(self) -> bool:
+        """A finding is a failure: numbers disagree."""
+        return any(finding.level == FAILURE for finding in self.findings)
 
     @property
     def checked(self) -> bool:
@@ -73,7 +78,7 @@ class Crosscheck:
     @property
     def verdict(self) -> str:
         """One sentence: agree, agree with a doubt, disagree, or could not be checked."""
-        if not self.passed:
+        if self.failed:
             return "THE NUMBERS DISAGREE."
         if not self.checked:
             return "The numbers could not be checked."

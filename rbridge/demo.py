@@ -35,7 +35,7 @@ def run(show: Callable[[str], object]) -> int:
         show(note + "\n")
     check = fit.crosscheck()
     show(str(check))
-    return 0 if check.passed else 1
+    return 1 if check.failed else 0
 
 
 def _apvar(fit: LmeResults) -> Report:

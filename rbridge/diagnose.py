@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ZERO_SHARE = 1e-6  # of the residual variance: a component below it is on the boundary
 ONE_CORRELATION = 0.999
 ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit information
+STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
 WIDE_PAR, FAR_PAR = 5.0, 8.0  # se and |value| of an unconstrained parameter that ran away
 
@@ -141,7 +142,13 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
     for name, value in zip(cor.names, cor.values):
         bounded = not name.lower().startswith(("range", "theta"))
         ends = (0.0, 1.0) if cor.cor_class == "corCAR1" or name == "nugget" else (-1.0, 1.0)
-        if bounded and min(abs(value - end) for end in ends) < 1 - ONE_CORRELATION:
+        if name.startswith("Phi") and abs(value) < STUCK:
+            text = (
+                f"{name} of {cor.cor_class} is 0, where nlme starts, and may be stuck there: give "
+                "another start, value=0.3"
+            )
+            yield Finding("start", WARNING, 0.0, text, _cor_labels(snapshot))
+        elif bounded and min(abs(value - end) for end in ends) < 1 - ONE_CORRELATION:
             text = f"{name} of {cor.cor_class} is {value:.4g}, at the end of its range: simplify it"
             yield Finding("boundary", WARNING, float(value), text, _cor_labels(snapshot))
 

@@ -50,7 +50,7 @@ def check_record(file: RecordFile) -> Outcome:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check = crosscheck(fit, RecordedLmeInfo(fit, record))
-        findings = [*check.findings, *(_today(record, fit) if file.with_r else ())]
+        findings = [*check.findings, *(_today if file.with_r else _data)(record, fit)]
     except RBridgeError as error:
         return failed(file, error)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -67,11 +67,22 @@ def check_record(file: RecordFile) -> Outcome:
     )
 
 
+def _data(record: Record, _: LmeResults) -> list[Finding]:
+    """Whether the data are still those of the record; without R they may well be elsewhere."""
+    try:
+        found = sha256(record.case.data, record.case.folder)
+    except RBridgeError as error:
+        return [Finding("data", NOTE, None, f"not looked at: {error}")]
+    if found == record.sha256:
+        return []
+    text = f"{record.case.data} has changed since the record (SHA-256): record again"
+    return [Finding("data", UNCHECKED, None, text)]
+
+
 def _today(record: Record, then: LmeResults) -> Iterator[Finding]:
     """Today's R against the record, quantity by quantity."""
-    if sha256(record.case.data, record.case.folder) != record.sha256:
-        text = f"{record.case.data} has changed since the record (SHA-256): record again"
-        yield Finding("data", UNCHECKED, None, text)
+    if changed := _data(record, then):
+        yield from changed
         return
     try:
         fit = fit_case(record.case)

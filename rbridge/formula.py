@@ -135,7 +135,8 @@ class _Parser:
         node = self.expression(0)
         rest = self.tokens[self.at]
         if rest.kind != "end":
-            raise self.fail(f"{rest.text!r} cannot stand here", rest)
+            hint = "; a column's name with spaces goes into `backticks`" * (rest.kind == "name")
+            raise self.fail(f"{rest.text!r} cannot stand here{hint}", rest)
         return node
 
     def expression(self, binding: int) -> Node:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 from .errors import FormulaError, SpecError
-from .formula import Call, Formula, parse, parse_formula
+from .formula import Call, Formula, Name, parse, parse_formula
 from .structure_text import as_structure, formula_text, structure_from_node
 from .structures import CorStruct, Structure, pdLogChol
 
@@ -244,6 +244,8 @@ def _random_text(text: str) -> tuple[tuple[str, Structure], ...]:
             raise FormulaError("name the group of every term: list(group = ~ terms)", text, 0)
         terms = (structure_from_node(arg, text, "pdMat") for arg in node.args)
         return tuple(zip(node.keys, terms))
+    if isinstance(node, Name):
+        raise FormulaError(f"random needs terms and groups: '~ 1 | {node.name}'", text, 0)
     formula = parse_formula(text)
     if formula.lhs is not None or not formula.groups or formula.crossed:
         raise FormulaError("random needs terms and groups: '~ age | subject'", text, 0)

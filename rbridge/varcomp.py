@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .core import intervals
+from .errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,10 +23,6 @@ SOURCES = {
     "expected": "expected information, computed exactly",
     "average": "average information, computed exactly",
     "observed": "observed information, computed exactly",
-}
-WALD = {
-    "natural": "natural scale",
-    "log": "log scale (Fisher's z for correlations)",
 }
 
 
@@ -116,8 +113,16 @@ class VarcompVcov:
             self.estimates, self.cov, level, scale=scale, kinds=self.kinds  # type: ignore[arg-type]
         )
         frame = pd.DataFrame({"lower": lower, "upper": upper}, index=self.estimates.index)
-        frame.attrs["method"] = f"{level:.0%} Wald intervals, {WALD[scale]}"
+        frame.attrs["method"] = f"{level:.0%} Wald intervals, {self._scale(scale)}"
         return frame
+
+    def _scale(self, asked: str) -> str:
+        """The scale that the intervals are on, in words."""
+        without = [kind for kind in self.kinds if kind in ("covariance", "coefficient")]
+        if asked == "natural" or len(without) == len(self.kinds):
+            return "natural scale"
+        where = " where there is one" if without else ""
+        return f"log scale{where} (Fisher's z for correlations)"
 
     def transform(
         self, g: Callable[..., Any], names: str | Sequence[str] | None = None
@@ -135,7 +140,10 @@ class VarcompVcov:
         and correlations below one, wherever the components' ranges are known; ``attrs["method"]``
         names them.
         """
-        interval = self.conf_int(level, scale="log" if self.kinds else "natural")
+        try:
+            interval = self.conf_int(level, scale="log" if self.kinds else "natural")
+        except DataError:  # an estimate on its bound has no logarithm
+            interval = self.conf_int(level)
         frame = pd.DataFrame({"estimate": self.estimates, "se": self.se}).join(interval)
         frame.attrs = interval.attrs
         return frame

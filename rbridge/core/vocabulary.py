@@ -96,7 +96,10 @@ class Vocabulary:
         level = self._level(arguments, call)
         effects = self._snapshot.levels[level].names
         if len(arguments) > 2 or (len(arguments) == 1 and len(effects) > 1):
-            raise SpecError(f"{call}: name one random effect (effects: {_listed(effects)})")
+            raise SpecError(
+                f"{call}: name one random effect (effects: {_listed(effects)}); their joint part "
+                f"of the total is mean_var({arguments[0]})"
+            )
         i = self._effect(level, (arguments[1:] or effects)[0], call)
         if function == "sd":
             return quantities.deviation_of(level, i)

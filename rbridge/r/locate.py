@@ -37,9 +37,9 @@ def r_home() -> Path:
     named = os.environ.get("R_HOME")
     if named:
         home = _checked(Path(named), "R_HOME")
-        program = home / "bin" / "R"
+        own = home / "bin" / "R"
         # Under another name than its own (a link), R prints a warning, which rpy2 takes for data.
-        return _checked(_asked(str(program)), "R_HOME") if program.exists() else home
+        return _checked(_asked(str(own)), "R_HOME") if own.exists() else home
     program = shutil.which("R")
     if program is None:
         path = os.environ.get("PATH", "")

@@ -153,7 +153,7 @@ class Session:
     def forget(self, number: int, generation: int = 0) -> None:
         """Release a fitted model; only queued, so that it may be called from any finaliser."""
         if os.getpid() == self._pid and self._thread.is_alive():
-            self._submit(lambda: self._perform("release", (number,)))
+            self._submit(lambda: self._release(number))
 
     def close(self) -> None:
         """End R, also in the middle of a call, and remove its temporary directory."""
@@ -224,6 +224,12 @@ class Session:
             parsed = ri.baseenv["parse"](text=ri.StrSexpVector([source]), **{"keep.source": False})
             ri.baseenv["eval"](parsed, rooms)
         self._call_safely = rooms["call_safely"]
+
+    def _release(self, number: int) -> None:
+        """Outside the wrapper, which puts the working directory back: nobody waits meanwhile."""
+        from .to_r import to_r
+
+        self._call_safely.closureenv["release"](to_r(number))
 
     def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
         from rpy2.rinterface_lib.embedded import RRuntimeError

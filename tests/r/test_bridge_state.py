@@ -180,3 +180,14 @@ def test_what_r_prints_stays_off_the_terminal(capfd):
     define("chatty", "function() { print('hello'); cat('x'); message('said'); 1 }")
     answer = session().call("chatty")
     assert answer.messages == ("said\n",) and capfd.readouterr() == ("", "")
+
+
+def test_the_end_of_a_fit_leaves_a_changed_directory_alone(tmp_path, monkeypatch):
+    for i in range(20):  # the release of a fit runs while Python goes on
+        fit = rb.lme("y ~ x", grouped(), "~ 1 | g")
+        del fit
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        session().call("versions")
+        assert os.getcwd() == str(folder)
