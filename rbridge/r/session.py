@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -120,6 +121,7 @@ class Session:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._pid = os.getpid()
         self._call_safely: Any = None
+        self._forgotten: deque[int] = deque()  # may be appended to from any finaliser
         self._stack: tuple[int, int] | None = None
         self._job: _Job | None = None  # at which R is
         self._closing = False
@@ -151,9 +153,8 @@ class Session:
         return answer
 
     def forget(self, number: int, generation: int = 0) -> None:
-        """Release a fitted model; only queued, so that it may be called from any finaliser."""
-        if os.getpid() == self._pid and self._thread.is_alive():
-            self._submit(lambda: self._release(number))
+        """Release a fitted model, with the next call: R does nothing while nobody waits for it."""
+        self._forgotten.append(number)
 
     def close(self) -> None:
         """End R, also in the middle of a call, and remove its temporary directory."""
@@ -225,12 +226,6 @@ class Session:
             ri.baseenv["eval"](parsed, rooms)
         self._call_safely = rooms["call_safely"]
 
-    def _release(self, number: int) -> None:
-        """Outside the wrapper, which puts the working directory back: nobody waits meanwhile."""
-        from .to_r import to_r
-
-        self._call_safely.closureenv["release"](to_r(number))
-
     def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
         from rpy2.rinterface_lib.embedded import RRuntimeError
 
@@ -240,6 +235,8 @@ class Session:
 
         try:
             with checked_stack(self._stack):
+                while self._forgotten:
+                    self._call_safely(to_r("release"), to_r([self._forgotten.popleft()]))
                 answer = from_r(self._call_safely(to_r(name), to_r(list(args))))
         except RRuntimeError:  # its text may be that of an earlier error
             raise SessionError(f"R left the call of {name} without an answer") from None

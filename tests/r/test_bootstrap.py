@@ -103,8 +103,9 @@ def test_without_the_data_there_is_no_refit(fit, tmp_path):
         fit.bootstrap(0)
 
 
-def test_r_keeps_no_model_of_a_refit(fit, ask_r):
+def test_r_keeps_no_model_of_a_refit(fit, ask_r, r):
     def models():
+        r.call("versions")  # what is forgotten goes with the next call
         return ask_r("length(grep('^[.]rb_', ls(as.environment('rbridge'), all.names = TRUE)))")[0]
 
     before = models()
