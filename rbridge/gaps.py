@@ -143,15 +143,16 @@ def gap_c(
     if "lmeInfo" not in vcov:
         level = UNCHECKED if absent else NOTE
         return Finding("C", level, None, f"no reference: {missing['lmeInfo']}")
-    return _compared("C", "expected", fit, vcov["expected"], lmeinfo)
+    return _compared("C", fit, vcov["expected"], vcov["lmeInfo"], lmeinfo)
 
 
 def _compared(
-    code: str, kind: str, fit: LmeResults, vcov: VarcompVcov, lmeinfo: Reference
+    code: str, fit: LmeResults, ours: VarcompVcov, theirs: VarcompVcov, lmeinfo: Reference
 ) -> Finding:
     """Two covariances by one formula; near singularity, the informations they invert."""
+    kind = ours.method
     what = f"{kind} information here and by lmeInfo"
-    size = relative_difference(vcov.cov, lmeinfo.varcomp_vcov(kind).cov)
+    size = relative_difference(ours.cov, theirs.cov)
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} agree to {size:.1g}")
     if kind == "average" and _moves(fit) and size <= LAST_UPDATE:
@@ -180,6 +181,7 @@ def rest_of_lmeinfo(
     if "average" not in vcov:
         return [estimates]
     try:
-        return [_compared("C average", "average", fit, vcov["average"], lmeinfo), estimates]
+        average = lmeinfo.varcomp_vcov("average")
     except LmeInfoUnsupported as error:
         return [Finding("C average", NOTE, None, f"no reference: {error}"), estimates]
+    return [_compared("C average", fit, vcov["average"], average, lmeinfo), estimates]

@@ -373,8 +373,6 @@ describe_cor <- function(cs, frame) {
   )
 }
 
-names_or <- function(x, default) if (is.null(names(x))) rep(default, length(x)) else names(x)
-
 # nlme leaves the correlations of a corSymm without names; they go row by row.
 cor_names <- function(values) {
   if (!is.null(names(values))) return(names(values))
