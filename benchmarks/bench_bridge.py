@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 import rbridge as rb
-from rbridge.frame import column
-from rbridge.r.session import embedded_session
+from rbridge.frame.columns import column
+from rbridge.r.embedded import embedded_session
 
 N = 1_000_000
 COLUMNS = {"float64": 100, "category": 100, "string": 10}  # dtype → times faster than pandas2ri

@@ -26,7 +26,7 @@ from bench_bridge import define  # noqa: E402
 
 import rbridge as rb  # noqa: E402
 from rbridge.core.information import information  # noqa: E402
-from rbridge.core.snapshot import (  # noqa: E402
+from rbridge.core.snapshot import (
     ApVarUnavailable,
     Array,
     CorStruct,
@@ -35,8 +35,8 @@ from rbridge.core.snapshot import (  # noqa: E402
     RandomLevel,
 )
 from rbridge.r.nlme import _snapshot  # noqa: E402
-from rbridge.r.session import Answer, embedded_session  # noqa: E402
-from rbridge.spec import ModelSpec  # noqa: E402
+from rbridge.r.embedded import Answer, embedded_session  # noqa: E402
+from rbridge.model.spec import ModelSpec  # noqa: E402
 
 SCRIPT = Path(__file__).with_suffix(".R")
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from . import datasets
 from .api import delta_method, gls, lme, load
-from .compare import compare
+from .analysis.compare import compare
 from .core.snapshot import ApVarUnavailable, FitSnapshot
-from .crosscheck import Crosscheck
-from .derive import (
+from .check.crosscheck import Crosscheck
+from .analysis.derive import (
     correlations,
     icc,
     r_squared,
@@ -19,13 +19,13 @@ from .derive import (
     stratum_variances,
     variance_ratio,
 )
-from .doctor import doctor
+from .r.doctor import doctor
 from .errors import RBridgeError
-from .many import lme_many
-from .r.isolation import set_isolation
+from .many.models import lme_many
+from .r.session import set_isolation
 from .results import ApVar, LmeResults, VarcompVcov, ranef_params
-from .spec import ModelSpec
-from .structures import (
+from .model.spec import ModelSpec
+from .model.structures import (
     corAR1,
     corARMA,
     corCAR1,
@@ -52,8 +52,8 @@ from .structures import (
     varIdent,
     varPower,
 )
-from .tidy import tidy
-from .variance_at import slope_variance_at, variance_at
+from .analysis.tidy import tidy
+from .analysis.variance_at import slope_variance_at, variance_at
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,5 @@
 """``python -m rbridge``."""
 
-from .cli import main
+from .cli.app import main
 
 main(prog_name="rbridge")

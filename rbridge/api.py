@@ -14,8 +14,8 @@ from .core import delta
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .results import LmeResults
-from .varcomp import VarcompVcov
-from .spec import ModelSpec, Random, gls_spec, lme_spec
+from .fit.vcov import VarcompVcov
+from .model.spec import ModelSpec, Random, gls_spec, lme_spec
 
 
 def lme(

@@ -12,27 +12,27 @@ import numpy as np
 import pandas as pd
 
 from .core import delta, information, seed_table
-from .core import intervals as core_intervals
-from .core.contractions import contract
-from .core.forms import Forms
+from .core.intervals import nlme as core_intervals
+from .core.engine.contractions import contract
+from .core.engine.forms import Forms
 from .core.parameters import theta
 from .core.snapshot import ApVar as SnapshotApVar
 from .core.snapshot import ApVarUnavailable
 from .errors import RWarning, SpecError
-from .fitted import FittedModel
-from .lmeinfo import LmeInfo
-from .varcomp import METHODS, SOURCES, ApVar, VarcompVcov, square
+from .fit.regression import FittedModel
+from .fit.lmeinfo import LmeInfo
+from .fit.vcov import METHODS, SOURCES, ApVar, VarcompVcov, square
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .bootstrap import Bootstrap
-    from .crosscheck import Crosscheck
-    from .derive import What
-    from .diagnose import Diagnosis
-    from .parallel import Progress
-    from .profile import Profile
-    from .report import Report
+    from .many.bootstrap import Bootstrap
+    from .check.crosscheck import Crosscheck
+    from .analysis.derive import What
+    from .check.diagnose import Diagnosis
+    from .many.parallel import Progress
+    from .analysis.profile import Profile
+    from .show.report import Report
 
 FIXED_SIGMA = (
     "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
@@ -150,7 +150,7 @@ class LmeResults(FittedModel):
         which : {"var-cov", "fixed", "all"}
         methods, vcov, bootstrap
             Of the variance components by several methods side by side: see
-            :func:`rbridge.interval_table.interval_table`, whose frame this returns.
+            :func:`rbridge.analysis.intervals.interval_table`, whose frame this returns.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class LmeResults(FittedModel):
             nlme gave no apVar, so nlme has no such intervals either.
         """
         if methods is not None:
-            from .interval_table import interval_table
+            from .analysis.intervals import interval_table
 
             return interval_table(self, methods, level, vcov=vcov, bootstrap=bootstrap)
         if which not in ("var-cov", "fixed", "all"):
@@ -185,26 +185,26 @@ class LmeResults(FittedModel):
         return frame
 
     def profile(self, *what: str, level: float = 0.95) -> Profile:
-        """Profile likelihood of components or expressions: :func:`rbridge.profile.profile`."""
-        from .profile import profile
+        """Profile likelihood of components or expressions: :func:`rbridge.analysis.profile.profile`."""
+        from .analysis.profile import profile
 
         return profile(self, *what, level=level)
 
     def derive(
         self, *what: What, method: str = "expected", names: Sequence[str] | None = None
     ) -> VarcompVcov:
-        """Functions of the components with their covariance: :func:`rbridge.derive.derive`.
+        """Functions of the components with their covariance: :func:`rbridge.analysis.derive.derive`.
 
         ``fit.derive("icc = var(subject) / total")``, several lines, or a function of the Series
         of components.
         """
-        from .derive import derive
+        from .analysis.derive import derive
 
         return derive(self, *what, method=method, names=names)
 
     def tidy(self, **options: Any) -> pd.DataFrame:
-        """One row a parameter, with broom.mixed's columns: :func:`rbridge.tidy.tidy`."""
-        from .tidy import tidy
+        """One row a parameter, with broom.mixed's columns: :func:`rbridge.analysis.tidy.tidy`."""
+        from .analysis.tidy import tidy
 
         return tidy(self, **options)
 
@@ -247,7 +247,7 @@ class LmeResults(FittedModel):
         iterate; a response that also stands elsewhere in the model keeps its values there. A
         refit that fails is tried once more with ``opt="optim"``; the result counts both.
         """
-        from .bootstrap import bootstrap
+        from .many.bootstrap import bootstrap
 
         return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
 
@@ -257,14 +257,14 @@ class LmeResults(FittedModel):
         level: float = 0.95,
         bootstrap: Bootstrap | None = None,
     ) -> Figure:
-        """Forest of the components by several methods: :func:`rbridge.plot.varcomp_forest`."""
-        from .plot import varcomp_forest
+        """Forest of the components by several methods: :func:`rbridge.show.plots.varcomp_forest`."""
+        from .show.plots import varcomp_forest
 
         return varcomp_forest(self, methods, level, bootstrap)
 
     def plot_diagnostics(self) -> Figure:
         """Residuals against fitted values, QQ plots, autocorrelation of normalized residuals."""
-        from .plot_diagnostics import diagnostics
+        from .show.diagnostics import diagnostics
 
         return diagnostics(self)
 
@@ -277,13 +277,13 @@ class LmeResults(FittedModel):
             Whether to ask lmeInfo, whose time grows with the square of the rows; by default up
             to 20 000 rows.
         """
-        from .crosscheck import crosscheck
+        from .check.crosscheck import crosscheck
 
         return crosscheck(self, lmeinfo=lmeinfo)
 
     def diagnose(self) -> Diagnosis:
         """Boundary, identification, gradient and conditioning: findings with advice."""
-        from .diagnose import diagnose
+        from .check.diagnose import diagnose
 
         return diagnose(self)
 
@@ -293,7 +293,7 @@ class LmeResults(FittedModel):
 
     def summary(self) -> Report:
         """The fit as a report: prints as text, shows as HTML in a notebook."""
-        from .report import fit_summary
+        from .show.report import fit_summary
 
         return fit_summary(self)
 

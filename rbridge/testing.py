@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 from .errors import InstallationError, SpecError
-from .gaps import relative_difference
-from .report import table_text
+from .check.gaps import relative_difference
+from .show.report import table_text
 from .results import LmeResults, VarcompVcov
 
 __all__ = ["assert_varcomp_close", "needs_r", "r_session"]
@@ -34,7 +34,7 @@ needs_r = pytest.mark.usefixtures("r_session")
 def r_session() -> Any:
     """The one R of the test run, started by the first test that asks for it."""
     from .r.nlme import r_versions
-    from .r.session import session
+    from .r.embedded import session
 
     try:
         found = session()

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rbridge.drift import _drift, _who, check_record
+from rbridge.suite.drift import _drift, _who, check_record
 from rbridge.errors import RecordError
-from rbridge.json_text import dumps
-from rbridge.record import Answer, RecordFile, read_record
+from rbridge.suite.json_text import dumps
+from rbridge.suite.record import Answer, RecordFile, read_record
 from rbridge.results import LmeResults
-from rbridge.suite import load_suite
+from rbridge.suite.cases import load_suite
 from rbridge.testing import needs_r
 
 HERE = Path(__file__).parent

@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from rbridge.cli import main
+from rbridge.cli.app import main
 from rbridge.errors import SuiteError
-from rbridge.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
-from rbridge.suite import CODES, MODEL_KEYS, SUITE_KEYS, Case, load_suite
-from rbridge.suite_init import group_candidates, starter
-from rbridge.suite_report import COMMENT_LIMIT, SuiteReport
-from rbridge.suite_run import Outcome, judged, run
-from rbridge.toml_lines import key_lines
-from rbridge.tolerances import TOLERANCES
+from rbridge.check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from rbridge.suite.cases import CODES, MODEL_KEYS, SUITE_KEYS, Case, load_suite
+from rbridge.suite.starter import group_candidates, starter
+from rbridge.suite.report import COMMENT_LIMIT, SuiteReport
+from rbridge.suite.run import Outcome, judged, run
+from rbridge.suite.toml_lines import key_lines
+from rbridge.check.tolerances import TOLERANCES
 
 GOOD = """\
 data = "rail"
@@ -181,7 +181,7 @@ def test_a_known_finding_is_a_note_and_a_stale_one_a_failure() -> None:
 
 
 def case(name: str) -> Case:
-    from rbridge.spec import lme_spec
+    from rbridge.model.spec import lme_spec
 
     return Case(name, lme_spec("travel ~ 1", "~ 1 | rail"), "rail", Path("."), where=f"f:{name}")
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rbridge.errors import SpecError
-from rbridge.record import read_record
+from rbridge.suite.record import read_record
 from rbridge.results import LmeResults
 from rbridge.testing import assert_varcomp_close, needs_r
 
@@ -62,6 +62,6 @@ def test_missing_numbers_fail(fit: LmeResults) -> None:
 @needs_r
 @pytest.mark.r
 def test_the_session_is_shared(r_session: object) -> None:
-    from rbridge.r.session import session
+    from rbridge.r.embedded import session
 
     assert session() is r_session

@@ -1,0 +1,1 @@
+"""What is computed: numpy and scipy alone."""

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InformationError, SpecError
 from . import parameters
-from .contractions import contract
-from .forms import Forms, Method, Path
-from .model import model_at
+from .engine.contractions import contract
+from .engine.forms import Forms, Method, Path
+from .engine.model import model_at
 from .snapshot import FitSnapshot
 
 Array = NDArray[Any]
@@ -102,7 +102,7 @@ def information(
 
 
 def information_from(forms: Forms, kind: Kind) -> Information:
-    """One kind of information from the result of :func:`~rbridge.core.contractions.contract`."""
+    """One kind of information from the result of :func:`~rbridge.core.engine.contractions.contract`."""
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(get_args(Kind))}")
     if kind == "expected":

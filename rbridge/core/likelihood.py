@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .contractions import contract
-from .covariance import NotPositiveDefinite
-from .forms import Method
+from .engine.contractions import contract
+from .engine.covariance import NotPositiveDefinite
+from .engine.forms import Method
 from .snapshot import FitSnapshot
 
 Array = NDArray[Any]

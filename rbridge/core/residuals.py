@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import SpecError
-from .correlation import NotPositiveDefinite, _equal_sizes
-from .covariance import correlation, deviation
-from .layout import _starts
+from .engine.correlation import NotPositiveDefinite, _equal_sizes
+from .engine.covariance import correlation, deviation
+from .engine.layout import _starts
 from .snapshot import Array, CorStruct, FitSnapshot
 
 ResidualType = Literal["response", "pearson", "normalized"]

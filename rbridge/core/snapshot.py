@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SnapshotError
-from .untrusted import UNREADABLE, check_fields, check_size, read_array
+from .archive import UNREADABLE, check_fields, check_size, read_array
 
 Array = NDArray[Any]
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name

@@ -1,0 +1,1 @@
+"""Who fits: R, by rpy2's rinterface."""

@@ -19,7 +19,7 @@ from ..core.snapshot import FitSnapshot, PdBlock, RandomLevel, VarFunc
 from ..errors import LmeInfoUnsupported, RError, SpecError
 from .locate import INSTALL_LMEINFO
 from .nlme import Fitted, require
-from .session import RSession, session
+from .embedded import RSession, session
 
 TYPES = ("expected", "average")
 _PD = {"pdLogChol", "pdSymm", "pdDiag"}

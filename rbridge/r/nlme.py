@@ -24,14 +24,14 @@ from ..core.snapshot import (
     RandomLevel,
     VarFunc,
 )
-from ..frame import Column
-from ..design import Design, build_design
+from ..frame.columns import Column
+from ..frame.design import Design, build_design
 from ..errors import ConvergenceWarning, DataError, FitError, RError, RPackageError, RWarning
-from ..names import Names
-from ..payload import payload
-from ..spec import ModelSpec
+from ..frame.names import Names
+from .payload import payload
+from ..model.spec import ModelSpec
 from .locate import INSTALL_NLME, MINIMUM_R, at_least
-from .session import Answer, RSession, session
+from .embedded import Answer, RSession, session
 
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)

@@ -1,6 +1,6 @@
 """R in a worker process: killed at a time limit or on Ctrl-C, replaced when it dies.
 
-The worker is a fresh Python with a :class:`~rbridge.r.session.Session`; questions and answers
+The worker is a fresh Python with a :class:`~rbridge.r.embedded.Session`; questions and answers
 cross a private pipe. Models stay there under a number, as in the embedded R.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RError, SessionError, TimeLimitError
-from .session import Answer
+from .embedded import Answer
 
 FAILURES = 500  # nlme loses about 9 kB for every failed fit: a new worker after 5 MB
 TAIL = 600  # characters of a dead worker's last words that the error shows
@@ -67,7 +67,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 class ProcessSession:
-    """The same calls as :class:`~rbridge.r.session.Session`, answered by a worker process.
+    """The same calls as :class:`~rbridge.r.embedded.Session`, answered by a worker process.
 
     Parameters
     ----------

@@ -1,303 +1,88 @@
-"""One R, owned by one thread: starts once, makes every call, and survives Ctrl-C.
-
-Only this package imports rpy2, and of it only ``rpy2.rinterface`` and the library below it.
-"""
+"""Where R runs: inside this process, or in a worker process that may die without harm."""
 
 from __future__ import annotations
 
-import atexit
-import importlib.resources
-import os
-import queue
-import sys
 import threading
-import traceback
-from collections import deque
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
-from ..errors import RError, SessionError
-from .signals import POLL, drop_sigint, sigint_held, wait_for
+from ..errors import SpecError
+from .process import ProcessSession
 
-STACK_SIZE = (
-    64 * 2**20
-)  # bytes: R's own check then stops runaway recursion before the system does
-FORKED = (
-    "R was started before this process was forked and cannot be used in the child: start workers "
-    "by 'spawn' or with joblib's loky"
-)
+MODES = ("inprocess", "process")
+
+_current: ProcessSession | None = None
+_changing = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one call gave: the plain value, and what R said on the way."""
+class Isolation:
+    """What :func:`set_isolation` changed; as a context manager it changes it back."""
 
-    value: Any
-    warnings: tuple[str, ...]
-    messages: tuple[str, ...]
+    def __init__(self, before: ProcessSession | None) -> None:
+        self._before = before
+
+    def __enter__(self) -> Isolation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        worker = _replace(self._before)
+        if worker is not None and worker is not self._before:
+            worker.close()
 
 
-class RSession(Protocol):
-    """What can be asked of R, wherever it runs.
+def set_isolation(mode: str, *, timeout: float | None = None) -> Isolation:
+    """Choose where the following fits run R.
 
-    Attributes
+    Parameters
     ----------
-    generation : int
-        Counts the R processes behind the session; numbers of models hold for one of them.
-    steady : context manager
-        Within it no other thread's call can move on to another generation.
-    """
+    mode : {"inprocess", "process"}
+        ``process``: R runs in a worker process. Whatever ends it (a crash, the time limit,
+        Ctrl-C) costs that call, which raises :class:`~rbridge.errors.SessionError`, and nothing
+        else: the next call starts another worker, and earlier fits are refitted there if R is
+        asked about them again.
+    timeout : float, optional
+        Seconds that one call may take, ``process`` only; the worker is killed at the limit.
 
-    generation: int
-    steady: AbstractContextManager[Any]
-
-    def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of bridge.R with plain arguments."""
-
-    def forget(self, number: int, generation: int) -> None:
-        """Release a fitted model."""
-
-    def close(self) -> None:
-        """End R and remove its temporary directory."""
-
-
-class _Job:
-    """One call on its way through the R thread."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.work = work
-        self.done = threading.Event()
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self._gate = threading.Lock()  # an interrupt must not reach what runs after this call
-        self._running = self._cancelled = False
-
-    def run(self) -> None:
-        with self._gate:
-            self._running = not self._cancelled
-        try:
-            if self._running:
-                self.value = self.work()
-        except BaseException as error:  # handed to the thread that waits
-            _let_go(error)
-            self.error = error
-        with self._gate:
-            self._running = False
-            _set_pending(False)
-        self.done.set()
-
-    def interrupt(self) -> None:
-        """Stop R if it is at this call; keep it from beginning the call otherwise."""
-        with self._gate:
-            if self._running:
-                _set_pending(True)
-            else:
-                self._cancelled = True
-
-
-def _set_pending(pending: bool) -> None:
-    """R stops at its next look, with an interrupt."""
-    openrlib = sys.modules.get("rpy2.rinterface_lib.openrlib")
-    if openrlib is not None and hasattr(openrlib, "rlib"):
-        openrlib.rlib.R_interrupts_pending = int(pending)
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Free the R objects that the error's frames hold, here on R's thread."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
-class Session:
-    """The embedded R. Use :func:`session` to get it."""
-
-    generation = 0
-    steady: AbstractContextManager[Any] = nullcontext()
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._pid = os.getpid()
-        self._call_safely: Any = None
-        self._forgotten: deque[int] = deque()  # may be appended to from any finaliser
-        self._stack: tuple[int, int] | None = None
-        self._job: _Job | None = None  # at which R is
-        self._closing = False
-        self._thread = _start_thread(self._serve)
-        try:
-            _shielded(self._submit(self._open))
-        except BaseException:
-            self._jobs.put(None)
-            raise
-        atexit.register(self.close)
-
-    def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of bridge.R with plain arguments.
-
-        Raises
-        ------
-        RError
-            R's error, with its message, call, class and traceback.
-        SessionError
-            After a fork, or once R has ended.
-        KeyboardInterrupt
-            After Ctrl-C, when R has stopped.
-        """
-        if os.getpid() != self._pid:
-            raise SessionError(FORKED)
-        if not self._thread.is_alive():
-            raise SessionError("R has ended in this process")
-        answer: Answer = self._wait(self._submit(lambda: self._perform(name, args)))
-        return answer
-
-    def forget(self, number: int, generation: int = 0) -> None:
-        """Release a fitted model, with the next call: R does nothing while nobody waits for it."""
-        self._forgotten.append(number)
-
-    def close(self) -> None:
-        """End R, also in the middle of a call, and remove its temporary directory."""
-        if os.getpid() != self._pid or not self._thread.is_alive():
-            return
-        self._closing = True
-        self._jobs.put(None)
-        for _ in range(100):  # 5 s; compiled code that never looks up is left to the exit
-            self._thread.join(timeout=POLL)
-            if not self._thread.is_alive():
-                return
-            if (job := self._job) is not None:
-                job.interrupt()
-
-    def _submit(self, work: Callable[[], Any]) -> _Job:
-        job = _Job(work)
-        self._jobs.put(job)
-        return job
-
-    def _wait(self, job: _Job) -> Any:
-        try:
-            wait_for(job.done)
-        except BaseException:  # Ctrl-C, or what a signal handler of the user's raises
-            self._interrupt(job)
-            raise
-        if job.error is not None:
-            raise job.error
-        return job.value
-
-    def _interrupt(self, job: _Job) -> None:
-        """Ask R to stop until it has stopped; a second Ctrl-C does not leave it half-way."""
-        with sigint_held():
-            while not job.done.is_set() and self._job in (job, None):
-                try:
-                    job.interrupt()
-                    job.done.wait(POLL)
-                except BaseException:
-                    continue
-            job.interrupt()  # another thread's call is running, and goes on; this one never starts
-            drop_sigint()
-
-    # --- on the R thread -------------------------------------------------------------------
-
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._job = job
-            if not self._closing:
-                job.run()
-            self._job = None
-            del job  # R objects die here, on R's thread
-        if self._call_safely is None:
-            return  # R never started
-        from rpy2.rinterface_lib import embedded
-
-        self._call_safely = None
-        embedded.endr(0)
-
-    def _open(self) -> None:
-        from .start import checked_stack, stack_bounds, start
-
-        start()
-        import rpy2.rinterface as ri
-
-        self._stack = stack_bounds()
-        source = importlib.resources.files("rbridge.r").joinpath("bridge.R").read_text("utf-8")
-        rooms = ri.baseenv["new.env"](parent=ri.baseenv)
-        with checked_stack(self._stack):
-            parsed = ri.baseenv["parse"](text=ri.StrSexpVector([source]), **{"keep.source": False})
-            ri.baseenv["eval"](parsed, rooms)
-        self._call_safely = rooms["call_safely"]
-
-    def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
-        from rpy2.rinterface_lib.embedded import RRuntimeError
-
-        from .from_r import from_r
-        from .start import checked_stack
-        from .to_r import to_r
-
-        try:
-            with checked_stack(self._stack):
-                while self._forgotten:
-                    self._call_safely(to_r("release"), to_r([self._forgotten.popleft()]))
-                answer = from_r(self._call_safely(to_r(name), to_r(list(args))))
-        except RRuntimeError:  # its text may be that of an earlier error
-            raise SessionError(f"R left the call of {name} without an answer") from None
-        return _answer(answer)
-
-
-def _answer(answer: dict[str, Any]) -> Answer:
-    """The value, or R's error raised."""
-    failure = answer["error"]
-    said = tuple(answer["warnings"]), tuple(answer["messages"])
-    if failure is None:
-        return Answer(answer["value"], *said)
-    if bool(failure["interrupted"][0]):
-        raise KeyboardInterrupt
-    frames = tuple(name for name in failure["traceback"] if name)
-    raise RError(failure["message"][0], failure["call"][0], failure["class"], frames, said[0])
-
-
-def _shielded(job: _Job) -> None:
-    """Wait for R to start; a Ctrl-C meanwhile is raised when it has."""
-    interrupt: BaseException | None = None
-    while not job.done.is_set():
-        try:
-            job.done.wait()
-        except BaseException as error:
-            interrupt = error
-    if interrupt or job.error:
-        raise interrupt or job.error  # type: ignore[misc]
-
-
-def _start_thread(target: Callable[[], None]) -> threading.Thread:
-    before = threading.stack_size(STACK_SIZE)
-    try:
-        thread = threading.Thread(target=target, name="rbridge-R", daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(before)
-    return thread
-
-
-_session: Session | None = None
-_starting = threading.Lock()
-
-
-def embedded_session() -> Session:
-    """The R inside this process, started at the first call; raises as :func:`session`."""
-    global _session
-    with _starting:
-        if _session is None:
-            _session = Session()
-        return _session
-
-
-def session() -> RSession:
-    """The R to ask: the process's own, or a worker's after ``rb.set_isolation("process")``.
+    Returns
+    -------
+    Isolation
+        ``with rb.set_isolation("process", timeout=60): ...`` returns to the mode before.
 
     Raises
     ------
-    RNotFoundError, InstallationError
-        R or rpy2 is missing or does not fit; the message says what to install.
+    SpecError
+        Another mode, or a timeout where nothing could keep it.
     """
-    from .isolation import current
+    if mode not in MODES:
+        raise SpecError(f"isolation must be 'inprocess' or 'process', not {mode!r}")
+    if timeout is not None and mode == "inprocess":
+        raise SpecError("a time limit needs isolation 'process': R cannot be stopped otherwise")
+    if timeout is not None and not timeout > 0:
+        raise SpecError(f"timeout must be a positive number of seconds, not {timeout!r}")
+    return Isolation(_replace(ProcessSession(timeout) if mode == "process" else None))
 
-    return current() or embedded_session()
+
+def isolated_batch() -> AbstractContextManager[Any]:
+    """R in a worker for many models, where it is not in one already: a crash costs one model."""
+    if _current is not None:
+        return nullcontext()
+    return set_isolation("process")
+
+
+def current() -> ProcessSession | None:
+    """The worker in use; None for the R inside this process."""
+    return _current
+
+
+def _replace(worker: ProcessSession | None) -> ProcessSession | None:
+    """Use ``worker``; the one used before."""
+    global _current
+    with _changing:
+        before, _current = _current, worker
+    return before

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import SessionError
-from .session import embedded_session
+from .embedded import embedded_session
 
 
 def main(descriptor: int) -> None:

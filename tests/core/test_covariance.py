@@ -9,15 +9,15 @@ import designs
 import numpy as np
 import pytest
 
-from rbridge.core.correlation import Dense, Identity, Markov
-from rbridge.core.covariance import (
+from rbridge.core.engine.correlation import Dense, Identity, Markov
+from rbridge.core.engine.covariance import (
     NotPositiveDefinite,
     arma_acf,
     correlation,
     deviation,
     relative_deviations,
 )
-from rbridge.core.jet import Jet, solve, variables
+from rbridge.core.engine.jet import Jet, solve, variables
 from rbridge.core.snapshot import CorStruct, VarFunc
 from rbridge.errors import SnapshotError
 

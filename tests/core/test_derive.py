@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.core.covariance import correlation
+from rbridge.core.engine.covariance import correlation
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import SpecError
 from rbridge.results import LmeResults

@@ -3,7 +3,7 @@
 import pytest
 
 from rbridge.errors import FormulaError
-from rbridge.formula import Call, Constant, Name, parse, parse_formula
+from rbridge.model.formula import Call, Constant, Name, parse, parse_formula
 
 
 def shape(node):

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbridge.core import layout
-from rbridge.core.contractions import contract
-from rbridge.core.dense import dense_forms
+from rbridge.core.engine import layout
+from rbridge.core.engine.contractions import contract
+from rbridge.core.engine.dense import dense_forms
 from rbridge.core.information import (
     Kind,
     information,
@@ -23,7 +23,7 @@ from rbridge.core.information import (
     stratum_variances,
 )
 from rbridge.core.likelihood import log_likelihood
-from rbridge.core.model import model_at
+from rbridge.core.engine.model import model_at
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock
 from rbridge.errors import InformationError, SpecError

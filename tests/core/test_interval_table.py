@@ -15,9 +15,9 @@ from test_derive import of
 from test_intervals import MODELS, WITH_INTERVALS
 
 import rbridge as rb
-from rbridge.core import intervals as core_intervals
+from rbridge.core.intervals import nlme as core_intervals
 from rbridge.errors import SpecError
-from rbridge.interval_table import METHODS
+from rbridge.analysis.intervals import METHODS
 from rbridge.results import LmeResults
 
 ONE = LmeResults(oneway.simulated(20, 5, 0.8, seed=1).snapshot())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from rbridge.core.delta import apvar_delta
-from rbridge.core.intervals import intervals, wald
+from rbridge.core.intervals.nlme import intervals, wald
 from rbridge.core.parameters import theta
 from rbridge.errors import ApVarError, DataError, SpecError
 

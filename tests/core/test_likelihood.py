@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from rbridge.core.contractions import contract
+from rbridge.core.engine.contractions import contract
 from rbridge.core.likelihood import log_likelihood, score
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import FitSnapshot

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from test_plot import GLS, NESTED, check, replicates
 
-from rbridge.report import Report
+from rbridge.show.report import Report
 
 SHOWN = {
     "fit": lambda: NESTED,

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rbridge import parallel
+from rbridge.many import parallel
 from rbridge.errors import InstallationError, RWarning
-from rbridge.parallel import collect
-from rbridge.result_file import ResultFile, ResultFileError, fingerprint
+from rbridge.many.parallel import collect
+from rbridge.many.result_file import ResultFile, ResultFileError, fingerprint
 
 
 @dataclass(frozen=True)

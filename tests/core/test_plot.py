@@ -13,11 +13,11 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 
-from rbridge.bootstrap import Bootstrap, Replicate, estimates_of  # noqa: E402
+from rbridge.many.bootstrap import Bootstrap, Replicate, estimates_of  # noqa: E402
 from rbridge.core.residuals import autocorrelation  # noqa: E402
-from rbridge.crosscheck import Crosscheck  # noqa: E402
-from rbridge.findings import Finding  # noqa: E402
-from rbridge.plot import varcomp_forest  # noqa: E402
+from rbridge.check.crosscheck import Crosscheck  # noqa: E402
+from rbridge.check.findings import Finding  # noqa: E402
+from rbridge.show.plots import varcomp_forest  # noqa: E402
 from rbridge.results import LmeResults, VarcompVcov  # noqa: E402
 
 
@@ -107,7 +107,7 @@ def test_methods_without_an_interval_say_so():
 
 
 def test_an_endless_interval_ends_in_an_arrow():
-    from rbridge.plot import _limits
+    from rbridge.show.plots import _limits
 
     rows = [(0.5, 2.0, ""), (0.6, 2.2, ""), (0.1, 1e80, ""), (np.nan, np.nan, "why")]
     assert _limits(1.0, rows) == (0.5, 2.2)
@@ -135,7 +135,7 @@ def test_pictures_touch_nothing_global():
 def test_without_matplotlib_says_what_to_install():
     code = (
         "import sys; sys.modules['matplotlib'] = None; sys.modules['matplotlib.figure'] = None\n"
-        "import rbridge\ntry:\n    import rbridge.plot\n"
+        "import rbridge\ntry:\n    import rbridge.show.plots\n"
         "except rbridge.RBridgeError as e:\n    print(e)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,9 +12,9 @@ import pytest
 from scipy import stats
 from test_derive import of
 
-from rbridge.core.maximise import maximise
-from rbridge.core.resampling import acceleration, bootstrap_intervals, jackknife
-from rbridge.core.satterthwaite import satterthwaite
+from rbridge.core.intervals.maximise import maximise
+from rbridge.core.intervals.resampling import acceleration, bootstrap_intervals, jackknife
+from rbridge.core.intervals.satterthwaite import satterthwaite
 from rbridge.errors import DataError, InformationError, SpecError
 
 RNG = np.random.default_rng(8)

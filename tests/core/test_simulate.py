@@ -6,8 +6,8 @@ import designs
 import numpy as np
 import pytest
 
-from rbridge.core.dense import dense_covariance
-from rbridge.core.model import model_at
+from rbridge.core.engine.dense import dense_covariance
+from rbridge.core.engine.model import model_at
 from rbridge.core.residuals import Roots, residuals, standard_deviations
 from rbridge.core.simulate import process
 from rbridge.errors import SpecError

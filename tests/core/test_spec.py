@@ -7,8 +7,8 @@ import pytest
 
 import rbridge as rb
 from rbridge.errors import SpecError, StructureError
-from rbridge.spec import ModelSpec, gls_spec, lme_spec
-from rbridge.structure_text import STRUCTURES, as_structure, parse_structure
+from rbridge.model.spec import ModelSpec, gls_spec, lme_spec
+from rbridge.model.structure_text import STRUCTURES, as_structure, parse_structure
 
 PASTED = [
     ("corAR1(form = ~ time | subject)", "corStruct", rb.corAR1(form="~ time | subject")),

@@ -9,7 +9,7 @@ from test_derive import of
 
 import rbridge as rb
 from rbridge.errors import SpecError
-from rbridge.tidy import COLUMNS
+from rbridge.analysis.tidy import COLUMNS
 
 
 def test_rows_and_columns() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rbridge.frame import column
-from rbridge.r.session import session
+from rbridge.frame.columns import column
+from rbridge.r.embedded import session
 
 ROOT = Path(__file__).parents[2]
 

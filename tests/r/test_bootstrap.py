@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 import rbridge as rb
-from rbridge import bootstrap as module
-from rbridge.cli import main
+from rbridge.many import bootstrap as module
+from rbridge.cli.app import main
 
 QUIET = dict(progress=False)
 WITHIN = dict(correlation="corAR1(form = ~ 1 | subject)", weights="varIdent(form = ~ 1 | sex)")
@@ -128,7 +128,7 @@ def test_under_dask_the_same_call_spreads_over_a_cluster(fit, one_process):
 
 
 def _r_runs():
-    from rbridge.r import session
+    from rbridge.r import embedded as session
 
     return session._session is not None
 

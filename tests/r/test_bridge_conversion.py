@@ -14,7 +14,7 @@ from bridging import grouped, says, through_r
 
 import rbridge as rb
 from rbridge.errors import DataError
-from rbridge.frame import column
+from rbridge.frame.columns import column
 
 NA = float("nan")
 

@@ -11,7 +11,7 @@ from bridging import define, grouped, in_r
 
 import rbridge as rb
 from rbridge.errors import ConvergenceWarning, DataError, FitError, RError, RWarning
-from rbridge.r.session import session
+from rbridge.r.embedded import session
 
 
 def error_of(code: str) -> RError:

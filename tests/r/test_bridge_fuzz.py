@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import rbridge as rb
-from rbridge.r.session import session
+from rbridge.r.embedded import session
 
 EXAMPLES = int(os.environ.get("RBRIDGE_FUZZ", "200"))
 MISSING = "<NA>"

@@ -17,7 +17,7 @@ from bridging import ROOT, says
 HARD = """
     import numpy as np, pandas as pd, rbridge as rb, time, sys, os
     from bridging import define, grouped, in_r
-    from rbridge.r.session import session
+    from rbridge.r.embedded import session
     rng = np.random.default_rng(1)
     n = 3000
     large = pd.DataFrame({"y": rng.normal(size=n), "x": rng.normal(size=n)})

@@ -14,8 +14,8 @@ from bridging import grouped, says
 import rbridge as rb
 from rbridge.errors import FitError, SessionError, SpecError, TimeLimitError
 from rbridge.r import process
-from rbridge.r.isolation import current
-from rbridge.r.session import embedded_session
+from rbridge.r.session import current
+from rbridge.r.embedded import embedded_session
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_killed_parent_takes_the_worker_along():
         import os, signal
         from bridging import grouped
         import rbridge as rb
-        from rbridge.r.isolation import current
+        from rbridge.r.session import current
         rb.set_isolation("process")
         rb.lme("y ~ x", grouped(), "~ 1 | g")
         print(current()._worker.process.pid, current()._worker.folder, flush=True)

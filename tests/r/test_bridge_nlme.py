@@ -12,7 +12,7 @@ from bridging import define, grouped, in_r
 
 import rbridge as rb
 from rbridge.errors import DataError, FitError
-from rbridge.r.session import session
+from rbridge.r.embedded import session
 
 
 def test_the_data_are_not_inlined_in_the_call(ask_r):

@@ -9,7 +9,7 @@ from bridging import define, grouped, in_r, says
 
 import rbridge as rb
 from rbridge.errors import RError
-from rbridge.r.session import session
+from rbridge.r.embedded import session
 
 FIT = """
     from bridging import grouped, in_r

@@ -10,7 +10,7 @@ from bridging import define, grouped, says
 
 import rbridge as rb
 from rbridge.errors import RError
-from rbridge.r.session import session
+from rbridge.r.embedded import session
 
 
 def test_two_threads_get_the_right_numbers():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.result_file import ResultFileError
+from rbridge.many.result_file import ResultFileError
 
 QUIET = dict(progress=False)
 

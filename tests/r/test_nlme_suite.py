@@ -13,9 +13,9 @@ from rbridge.core.likelihood import log_likelihood
 from rbridge.core.snapshot import ApVar
 from rbridge.errors import ApVarError, LmeInfoUnsupported
 from rbridge.results import LmeResults
-from rbridge.suite import Case, load_suite
-from rbridge.suite_run import AGREE, check_case, fit_case
-from rbridge.data_files import load_data
+from rbridge.suite.cases import Case, load_suite
+from rbridge.suite.run import AGREE, check_case, fit_case
+from rbridge.datasets.sources import load_data
 
 SUITE = Path(__file__).parents[1] / "suites" / "nlme.toml"
 CASES = load_suite(SUITE)
@@ -49,7 +49,7 @@ def near(actual: Any, expected: Any, rtol: float = 1e-10) -> None:
 def test_the_suite_is_large_enough() -> None:
     assert len(CASES) >= 60
     used = {s.r_class for case in CASES for s in _structures(case)}
-    from rbridge.structure_text import STRUCTURES
+    from rbridge.model.structure_text import STRUCTURES
 
     assert used == set(STRUCTURES)
 

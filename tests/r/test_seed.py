@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rbridge as rb
-from rbridge.gaps import TOLERANCE
+from rbridge.check.gaps import TOLERANCE
 
 VAR0, COV, VAR1 = (
     "Tau.subject.var((Intercept))",

@@ -10,7 +10,7 @@ import pytest
 
 import rbridge as rb
 from rbridge.testing import missing
-from rbridge.core.resampling import bootstrap_intervals
+from rbridge.core.intervals.resampling import bootstrap_intervals
 
 CRITICAL = 3.841458820694124  # qchisq(0.95, 1)
 

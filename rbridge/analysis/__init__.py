@@ -1,0 +1,1 @@
+"""What is made of a fit: derived quantities, intervals, tables, tests."""

@@ -1,0 +1,238 @@
+"""Every kind of confidence interval for the variance components, side by side."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.intervals import nlme as core_intervals
+from ..core.parameters import block_labels, is_natural, theta
+from ..core.intervals.profile import Profiler
+from ..core.quantities.quantity import Quantity, component_quantities
+from ..core.intervals.resampling import bootstrap_intervals, jackknife
+from ..core.intervals.satterthwaite import satterthwaite
+from ..core.snapshot import Array, FitSnapshot, PdBlock
+from ..core.unconstrained import UNSTRUCTURED
+from .derive import derived, values
+from ..errors import DataError, RBridgeError, RWarning, SpecError
+
+if TYPE_CHECKING:
+    from ..results import LmeResults, VarcompVcov
+
+Ends = tuple[float, float, str]  # lower, upper, note
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the methods work from."""
+
+    fit: LmeResults
+    components: Mapping[str, Quantity]
+    level: float
+    vcov: str
+    bootstrap: Any
+
+    @cached_property
+    def derived(self) -> VarcompVcov:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RWarning)
+            return derived(self.fit, self.components, self.vcov)
+
+    @cached_property
+    def replicates(self) -> Array:
+        """(B, k) components of each bootstrap replicate."""
+        return values(self.fit, self.components, _replicates(self))
+
+
+def interval_table(
+    fit: LmeResults,
+    methods: Sequence[str],
+    level: float = 0.95,
+    *,
+    vcov: str = "expected",
+    bootstrap: Any = None,
+) -> pd.DataFrame:
+    """Confidence intervals by several methods, one row a component and method.
+
+    Parameters
+    ----------
+    fit : LmeResults
+    methods : sequence of str
+        ``nlme``: nlme's own, a standard deviation's squared. ``wald``: estimate ± z·se. ``log``:
+        the same for log variances, Fisher's z of correlations, logit of proportions.
+        ``satterthwaite``: χ², for variances. ``profile``: profile likelihood.
+        ``bootstrap-percentile``, ``bootstrap-basic``, ``bootstrap-bca``.
+    level : float
+    vcov : {"expected", "observed", "average", "delta"}
+        Standard errors of ``wald``, ``log`` and ``satterthwaite``.
+    bootstrap : object with ``.replicates``, or DataFrame, optional
+        ``fit.bootstrap(n)``; a column a component of ``fit.varcomp``.
+
+    Returns
+    -------
+    DataFrame
+        ``component``, ``method``, ``lower``, ``estimate``, ``upper``, ``level``, ``note``. A
+        method that does not treat a component has no row; one that fails has empty ends and the
+        reason in ``note``.
+
+    Raises
+    ------
+    SpecError
+        Unknown method, bootstrap intervals without a bootstrap, a level outside (0, 1).
+    """
+    if isinstance(methods, str):
+        methods = [methods]
+    unknown = [name for name in methods if name not in METHODS]
+    if unknown or not 0 < level < 1:
+        known = ", ".join(METHODS)
+        raise SpecError(f"methods are {known}, level lies in (0, 1); got {unknown}, {level}")
+    components, estimates = _components(fit)
+    request = _Request(fit, components, level, vcov, bootstrap)
+    rows = [row for name in methods for row in _rows(name, request, estimates)]
+    columns = ["component", "method", "lower", "estimate", "upper", "level", "note"]
+    order = {name: k for k, name in enumerate(components)}
+    numbers = {"lower": float, "estimate": float, "upper": float, "level": float}
+    frame = pd.DataFrame(rows, columns=columns).astype(numbers)
+    return frame.sort_values(
+        "component", key=lambda c: c.map(order), kind="stable", ignore_index=True
+    )
+
+
+def _components(fit: LmeResults) -> tuple[dict[str, Quantity], dict[str, float]]:
+    """θ and the correlations that are defined at the estimates."""
+    found = component_quantities(fit.snapshot)
+    here = dict(zip(found, values(fit, found)))
+    inside = {n: q for n, q in found.items() if q.kind != "correlation" or abs(here[n]) < 1}
+    return inside, {name: float(here[name]) for name in inside}
+
+
+def _rows(method: str, request: _Request, estimates: Mapping[str, float]) -> Iterator[list[Any]]:
+    try:
+        ends = METHODS[method](request)
+    except SpecError:
+        raise
+    except RBridgeError as error:
+        ends = {name: (np.nan, np.nan, str(error)) for name in estimates}
+    for name, (lower, upper, note) in ends.items():
+        yield [name, method, lower, estimates[name], upper, request.level, note]
+
+
+# --- one function a method: component to its ends ----------------------------------------------
+
+
+def _nlme(request: _Request) -> dict[str, Ends]:
+    snapshot = request.fit.snapshot
+    rows = core_intervals.intervals(snapshot, request.level)
+    found = {}
+    for (label, power), lower, upper in zip(_nlme_labels(snapshot), rows.lower, rows.upper):
+        if label in request.components:
+            found[label] = (float(lower**power), float(upper**power), "")
+    return found
+
+
+def _nlme_labels(snapshot: FitSnapshot) -> Iterator[tuple[str, int]]:
+    """θ's label of each row of nlme's intervals; 2 where nlme has the square root."""
+    for level in snapshot.levels:
+        for block in level.blocks:
+            for label, power in _block_rows(block, is_natural(snapshot)):
+                yield f"Tau.{level.group}.{label}", power
+    natural = theta(snapshot).names
+    yield from ((name, 1) for name in natural if name.startswith(("cor_params", "var_params")))
+    yield "sigma_sq", 2
+
+
+def _block_rows(block: PdBlock, natural: bool) -> Iterator[tuple[str, int]]:
+    labels, names = block_labels(block), block.names
+    if block.pd_class in UNSTRUCTURED and not natural:
+        yield from ((label, 1) for label in labels)
+        return
+    yield from ((label, 2) for label in labels if label.startswith("var("))
+    if block.pd_class == "pdCompSymm":
+        yield f"cor({block.formula})", 1
+    elif block.pd_class not in ("pdDiag", "pdIdent"):
+        pairs = ((i, j) for i in range(len(names)) for j in range(i + 1, len(names)))
+        yield from ((f"cor({names[j]},{names[i]})", 1) for i, j in pairs)
+
+
+def _wald(request: _Request) -> dict[str, Ends]:
+    ends = request.derived.conf_int(request.level)
+    return {name: (lower, upper, "") for name, lower, upper in ends.itertuples()}
+
+
+def _log(request: _Request) -> dict[str, Ends]:
+    result = request.derived
+    found = {}
+    for name, kind in zip(result.estimates.index, result.kinds):
+        if kind in ("covariance", "coefficient"):  # no bounds, so no such scale
+            continue
+        x, cov = result.estimates[[name]], result.cov.loc[[name], [name]]
+        try:
+            ends = core_intervals.wald(x, cov, request.level, scale="log", kinds=[kind])
+            found[name] = (float(ends[0][0]), float(ends[1][0]), "")
+        except DataError:
+            found[name] = (np.nan, np.nan, "the estimate is on its bound")
+    return found
+
+
+def _satterthwaite(request: _Request) -> dict[str, Ends]:
+    result = request.derived
+    names = [name for name, q in request.components.items() if q.kind == "variance"]
+    x, se = result.estimates[names], result.se[names]
+    ends = zip(names, *satterthwaite(x, se**2, request.level))
+    return {name: (float(lower), float(upper), "") for name, lower, upper in ends}
+
+
+def _profile(request: _Request) -> dict[str, Ends]:
+    profiler = Profiler(request.fit.snapshot)
+    found = {}
+    for name, quantity in request.components.items():
+        try:
+            curve = profiler.curve(quantity, request.level)
+            found[name] = (curve.lower, curve.upper, curve.note)
+        except RBridgeError as error:
+            found[name] = (np.nan, np.nan, str(error))
+    return found
+
+
+def _bootstrap(kind: str) -> Callable[[_Request], dict[str, Ends]]:
+    def ends(request: _Request) -> dict[str, Ends]:
+        fit, wanted, replicates = request.fit, request.components, request.replicates
+        left_out = values(fit, wanted, jackknife(fit.snapshot)) if kind == "bca" else None
+        lower, upper = bootstrap_intervals(
+            replicates, values(fit, wanted), request.level, kind, left_out  # type: ignore[arg-type]
+        )
+        failed = len(replicates) - np.isfinite(replicates).sum(axis=0)
+        notes = [f"{k} of {len(replicates)} replicates left out" if k else "" for k in failed]
+        one_side = "none: every replicate lies on one side of the estimate"
+        notes = [one_side if np.isnan(a) else note for a, note in zip(lower, notes)]
+        return {n: (float(a), float(b), note) for n, a, b, note in zip(wanted, lower, upper, notes)}
+
+    return ends
+
+
+def _replicates(request: _Request) -> Array:
+    """(B, r) replicates in the order of θ."""
+    if request.bootstrap is None:
+        raise SpecError("bootstrap intervals need bootstrap=fit.bootstrap(n)")
+    frame = getattr(request.bootstrap, "replicates", request.bootstrap)
+    names = list(theta(request.fit.snapshot).names)
+    missing = [name for name in names if name not in frame]
+    if missing:
+        raise SpecError(f"the replicates have no column {missing[0]!r}")
+    return np.asarray(frame[names], dtype=float)
+
+
+METHODS: dict[str, Callable[[_Request], dict[str, Ends]]] = {
+    "nlme": _nlme,
+    "wald": _wald,
+    "log": _log,
+    "satterthwaite": _satterthwaite,
+    "profile": _profile,
+    **{f"bootstrap-{kind}": _bootstrap(kind) for kind in ("percentile", "basic", "bca")},
+}

@@ -1,0 +1,95 @@
+"""Profile likelihoods of a fit as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..core.quantities.expressions import read
+from ..core.intervals.profile import Curve, Profiler
+from ..core.quantities.quantity import component_quantities
+from ..core.quantities.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..results import LmeResults
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Profile likelihoods of some quantities of a fit.
+
+    Attributes
+    ----------
+    by_name : mapping of str to Curve
+    level : float
+    """
+
+    by_name: Mapping[str, Curve]
+    level: float
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Points for a picture: ``component``, ``value``, ``zeta``, ``log_lik``.
+
+        ζ = ±√(2(ℓ_max − ℓ)) is a straight line where the Wald interval would be right.
+        """
+        frames = [
+            pd.DataFrame(
+                {"component": name, "value": c.value, "zeta": c.zeta, "log_lik": c.log_lik}
+            )
+            for name, c in self.by_name.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def conf_int(self) -> pd.DataFrame:
+        """``lower``, ``estimate``, ``upper`` and ``note`` (an end that is a bound, and why)."""
+        fields = ("lower", "estimate", "upper", "note")
+        rows = [[getattr(curve, field) for field in fields] for curve in self.by_name.values()]
+        frame = pd.DataFrame(rows, index=list(self.by_name), columns=list(fields))
+        frame.attrs["method"] = f"profile likelihood, {self.level:.0%}"
+        return frame
+
+    def plot(self) -> Figure:
+        """ζ against the value, a panel a quantity: :func:`rbridge.show.plots.profile_curves`."""
+        from ..show.plots import profile_curves
+
+        return profile_curves(self)
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.level:.0%}: {', '.join(self.by_name)}>"
+
+
+def profile(fit: LmeResults, *what: str, level: float = 0.95) -> Profile:
+    """Profile likelihoods of the components, or of anything derived from them.
+
+    Parameters
+    ----------
+    fit : LmeResults
+    *what : str
+        Components or expressions, as for :func:`rbridge.analysis.derive.derive` (without ``beta``); by
+        default every component and every correlation of random effects.
+    level : float
+        Of the interval that the curves must cover.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    SpecError
+        As :func:`rbridge.analysis.derive.derive`.
+
+    Notes
+    -----
+    The likelihood is the fit's own: restricted under REML. Computed here, without R.
+    """
+    snapshot = fit.snapshot
+    wanted = read("\n".join(what), Vocabulary(snapshot)) if what else component_quantities(snapshot)
+    profiler = Profiler(snapshot)
+    return Profile({name: profiler.curve(q, level) for name, q in wanted.items()}, level)

@@ -1,0 +1,139 @@
+"""A fit as one frame with broom.mixed's columns."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..core.parameters import tau_basis
+from ..core.quantities.quantity import Quantity, component_quantities, sd_and_cor
+from .derive import derived, values
+from ..errors import RBridgeError, RWarning, SpecError
+
+if TYPE_CHECKING:
+    from ..results import LmeResults
+
+EFFECTS = ("fixed", "ran_pars")
+SCALES = {"variance": "log", "scale": "log", "correlation": "Fisher z", "proportion": "logit"}
+COLUMNS = (
+    *("effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value"),
+    *("conf_low", "conf_high", "conf_method"),
+)
+
+
+def tidy(
+    fit: LmeResults,
+    effects: Sequence[str] = EFFECTS,
+    *,
+    scale: str = "sdcor",
+    level: float = 0.95,
+    method: str = "expected",
+) -> pd.DataFrame:
+    """One row a parameter, with broom.mixed's column names (dots as underscores).
+
+    Parameters
+    ----------
+    fit : LmeResults
+    effects : sequence of {"fixed", "ran_pars"}
+    scale : {"sdcor", "vcov"}
+        Random effects as standard deviations and correlations, or variances and covariances.
+    level : float
+    method : {"expected", "observed", "average", "delta"}
+        Covariance of the variance components.
+
+    Returns
+    -------
+    DataFrame
+        ``effect group term estimate std_error statistic df p_value conf_low conf_high
+        conf_method``. Terms as in ``broom.mixed::tidy.lme``: ``sd_(Intercept)``,
+        ``cor_age.(Intercept)``, ``sd_Observation`` in the group ``Residual``; within-group
+        coefficients (``cor_params`` …) in the groups ``corStruct`` and ``varStruct``. Intervals: t
+        for fixed effects; else on the log (Fisher z) scale where there is one.
+        ``conf_method`` says which, or why there is none.
+
+    Raises
+    ------
+    SpecError
+        An unknown effect or scale.
+    """
+    unknown = [name for name in effects if name not in EFFECTS]
+    if isinstance(effects, str) or unknown or scale not in ("sdcor", "vcov"):
+        raise SpecError(f"effects are a list of {', '.join(EFFECTS)}; scale is 'sdcor' or 'vcov'")
+    frames = {
+        "fixed": lambda: _fixed(fit, level),
+        "ran_pars": lambda: _random(fit, scale, level, method),
+    }
+    return pd.concat([frames[name]() for name in effects], ignore_index=True)[list(COLUMNS)]
+
+
+def _fixed(fit: LmeResults, level: float) -> pd.DataFrame:
+    ends = fit.conf_int(level)
+    columns = {
+        "effect": "fixed",
+        "group": "fixed",
+        "term": list(fit.params.index),
+        "estimate": fit.params,
+        "std_error": fit.bse,
+        "statistic": fit.tvalues,
+        "df": fit.df_resid,
+        "p_value": fit.pvalues,
+        "conf_low": ends["lower"],
+        "conf_high": ends["upper"],
+        "conf_method": f"t, {level:.0%}",
+    }
+    return pd.DataFrame(columns)
+
+
+def _random(fit: LmeResults, scale: str, level: float, method: str) -> pd.DataFrame:
+    named = _terms(fit, scale)
+    wanted = {label: quantity for label, (_, _, quantity) in named.items()}
+    frame = pd.DataFrame(
+        {
+            "effect": "ran_pars",
+            "group": [group for group, _, _ in named.values()],
+            "term": [term for _, term, _ in named.values()],
+        },
+        index=list(named),
+        columns=list(COLUMNS),
+    )
+    numbers = [name for name in COLUMNS if name not in ("effect", "group", "term", "conf_method")]
+    frame[numbers] = frame[numbers].astype(float)
+    frame["estimate"] = values(fit, wanted)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RWarning)
+            result = derived(fit, wanted, method)
+        ends = result.conf_int(level, scale="log")
+    except RBridgeError as error:
+        frame["conf_method"] = f"none: {error}"
+        return frame
+    frame["std_error"], frame["conf_low"], frame["conf_high"] = result.se, ends.lower, ends.upper
+    frame["conf_method"] = [
+        f"Wald, {SCALES.get(kind, 'natural')}, {level:.0%}" for kind in result.kinds
+    ]
+    return frame
+
+
+def _terms(fit: LmeResults, scale: str) -> dict[str, tuple[str, str, Quantity]]:
+    """Group, broom's term and the quantity, by label, in the order of θ."""
+    snapshot, words = fit.snapshot, ("sd", "cor") if scale == "sdcor" else ("var", "cov")
+    components, roots = component_quantities(snapshot), list(sd_and_cor(snapshot).items())
+    found = {}
+    for level in snapshot.levels:
+        for label, E in zip(*tau_basis(level)):
+            name, quantity = roots.pop(0) if scale == "sdcor" else (label, components[label])
+            inner = label[len(f"Tau.{level.group}.var(") : -1]
+            later, earlier = (level.names[k] for k in np.argwhere(E)[0][::-1])
+            pair = f"{later}.{earlier}" if inner == f"{later},{earlier}" else inner
+            found[name] = (level.group, f"{words[0 if E.trace() else 1]}_{pair}", quantity)
+    for label, quantity in components.items():
+        if label.startswith(("cor_params", "var_params")):
+            found[label] = (f"{label[:3]}Struct", label, quantity)
+    if not snapshot.fixed_sigma:
+        label, quantity = roots[-1] if scale == "sdcor" else ("sigma_sq", components["sigma_sq"])
+        found[label] = ("Residual", f"{words[0]}_Observation", quantity)
+    return found

@@ -1,0 +1,144 @@
+"""Variances that depend on covariates, at covariate values that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+import pandas as pd
+
+from ..core.quantities.quantity import Point, Quantity, squared_deviations
+from ..core.snapshot import Array, RandomLevel, VarFunc
+from .derive import derived
+from ..errors import SpecError
+from ..model.formula import Name
+from ..model.structures import Structure
+
+if TYPE_CHECKING:
+    from ..results import LmeResults, VarcompVcov
+
+At = Union[Mapping[str, Any], pd.DataFrame]
+
+
+def variance_at(
+    fit: LmeResults, at: At, of: str = "total", method: str = "expected"
+) -> VarcompVcov:
+    """Marginal variance of an observation with given covariates, or a part of it.
+
+    Parameters
+    ----------
+    fit : LmeResults
+    at : mapping or DataFrame
+        Values of the random effects' covariates by nlme's name of the effect,
+        ``{"age": [8, 14]}`` (``(Intercept)`` is 1, ``a:b`` the product where not given), and of
+        the variables of the variance function: its covariate, its strata.
+    of : str
+        ``total``, ``residual``, or a grouping level for its z'Dz.
+    method : {"expected", "observed", "average", "delta"}
+
+    Returns
+    -------
+    VarcompVcov
+        A row for each row of ``at``.
+
+    Raises
+    ------
+    SpecError
+        ``of`` is no part, or ``at`` lacks a value that is needed; the message names it.
+
+    Notes
+    -----
+    Σ_levels z'Dz + σ² s². A correlation structure, with or without nugget, does not change it.
+    """
+    levels = {level.group: k for k, level in enumerate(fit.snapshot.levels)}
+    if of not in ("total", "residual", *levels):
+        known = ", ".join(["total", "residual", *levels])
+        raise SpecError(f"of must be one of {known}, not {of!r}")
+    frame = _frame(at)
+    chosen = {k: fit.snapshot.levels[k] for group, k in levels.items() if of in ("total", group)}
+    parts = [_random_part(level, k, frame) for k, level in chosen.items()]
+    if of in ("total", "residual"):
+        parts.append(_residual_part(fit, frame))
+    labels = [
+        ", ".join(f"{name}={v}" for name, v in row.items()) for row in frame.to_dict("records")
+    ]
+    wanted = {f"{of}({label})": _row(parts, i) for i, label in enumerate(labels)}
+    return derived(fit, wanted, method)
+
+
+def slope_variance_at(
+    fit: LmeResults, at: At, level: str | None = None, method: str = "expected"
+) -> VarcompVcov:
+    """z'Dz of one level (by default the outermost) at covariate values; see :func:`variance_at`."""
+    if not fit.snapshot.levels:
+        raise SpecError("the model has no random effects")
+    return variance_at(fit, at, level or fit.snapshot.levels[0].group, method)
+
+
+def _frame(at: At) -> pd.DataFrame:
+    if isinstance(at, pd.DataFrame):
+        return at.reset_index(drop=True)
+    columns = {name: np.atleast_1d(np.asarray(values)) for name, values in at.items()}
+    lengths = {len(column) for column in columns.values()} - {1}
+    if len(lengths) > 1:
+        raise SpecError(f"the values in at have different lengths: {sorted(lengths)}")
+    size = lengths.pop() if lengths else 1
+    return pd.DataFrame({name: np.resize(column, size) for name, column in columns.items()})
+
+
+def _row(parts: list[Callable[[Point], Any]], row: int) -> Quantity:
+    return Quantity("variance", lambda p: sum(part(p)[row] for part in parts))
+
+
+def _values(frame: pd.DataFrame, name: str, what: str) -> Any:
+    if name not in frame:
+        known = ", ".join(map(str, frame.columns)) or "nothing"
+        raise SpecError(f"at needs a value of {name!r} for the {what} (it has {known})")
+    return frame[name].to_numpy()
+
+
+def _random_part(level: RandomLevel, k: int, frame: pd.DataFrame) -> Callable[[Point], Any]:
+    """z'Dz of every row."""
+    z = np.column_stack([_effect(name, frame, level.group) for name in level.names])
+    return lambda p: np.einsum("ni,ij,nj->n", z, p.D[k], z)
+
+
+def _effect(name: str, frame: pd.DataFrame, group: str) -> Array:
+    if name == "(Intercept)":
+        return np.ones(len(frame))
+    if name not in frame and ":" in name:
+        return np.prod([_effect(part, frame, group) for part in name.split(":")], axis=0)
+    return np.asarray(_values(frame, name, f"random effects of {group}"), dtype=float)
+
+
+def _residual_part(fit: LmeResults, frame: pd.DataFrame) -> Callable[[Point], Any]:
+    """σ² s² of every row."""
+    weights = fit.spec.weights if fit.snapshot.var else None
+    forms = getattr(weights, "parts", (weights,))
+    var = tuple(_var_at(v, form, frame) for v, form in zip(fit.snapshot.var, forms))
+
+    return lambda p: p.sigma_sq * squared_deviations(var, p) * np.ones(len(frame))
+
+
+def _var_at(var: VarFunc, structure: Structure, frame: pd.DataFrame) -> VarFunc:
+    """The variance function with the rows of ``frame`` in place of those of the fit."""
+    formula = structure.formula()
+    if formula is None:
+        raise SpecError(f"{var.var_class} has no formula to evaluate at other values")
+    what, covariate, codes = f"variance function {var.var_class}", None, None
+    if var.covariate is not None:
+        text = formula.text.split("|")[0].strip(" ~")
+        name = formula.rhs.name if isinstance(formula.rhs, Name) else text
+        covariate = np.asarray(_values(frame, name, what), dtype=float)
+    if var.codes is not None and formula.groups:
+        columns = [pd.Series(_values(frame, group, what)).astype(str) for group in formula.groups]
+        strata = columns[0]
+        for column in columns[1:]:
+            strata = strata + "*" + column
+        codes = pd.Index(var.strata).get_indexer(pd.Index(strata))
+        if (codes < 0).any():
+            unknown = strata[int(np.argmax(codes < 0))]
+            raise SpecError(f"there is no stratum {unknown!r} (strata: {', '.join(var.strata)})")
+    return replace(var, covariate=covariate, codes=codes)

@@ -1,0 +1,1 @@
+"""Is it right? Diagnosis, and the cross-check of independent answers."""

@@ -1,0 +1,240 @@
+"""Delta against observed against expected against lmeInfo: every gap measured and explained.
+
+    delta(apVar) --A--> observed --B--> expected here --C--> expected by lmeInfo
+
+A is the error of nlme's finite differences, B the distance between two estimators, C a test of
+correctness.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from . import gaps
+from ..errors import (
+    ApVarError,
+    InformationError,
+    LmeInfoUnsupported,
+    RPackageError,
+    RWarning,
+    SpecError,
+)
+from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
+from ..show.report import Part, Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..results import LmeResults, VarcompVcov
+
+LMEINFO_ROWS = 20_000  # lmeInfo takes some 10 s there
+GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expected", "lmeInfo")}
+
+
+@dataclass(frozen=True)
+class Crosscheck:
+    """The result of a cross-check.
+
+    Attributes
+    ----------
+    title : str
+        The model.
+    table : DataFrame
+        One row a parameter: ``estimate``, the standard error by each method that gave one
+        (``delta``, ``observed``, ``average``, ``expected``, ``lmeInfo``), and the gaps ``A``,
+        ``B``, ``C`` as relative differences of standard errors. A method without an answer has
+        no column; ``findings`` says why.
+    findings : tuple of Finding
+    provenance : mapping of str to str
+    """
+
+    title: str
+    table: pd.DataFrame
+    findings: tuple[Finding, ...]
+    provenance: Mapping[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """The numbers were compared and agree."""
+        return self.checked and not self.failed
+
+    @property
+    def failed(self) -> bool:
+        """A finding is a failure: numbers disagree."""
+        return any(finding.level == FAILURE for finding in self.findings)
+
+    @property
+    def checked(self) -> bool:
+        """False where something that could have been compared was not there."""
+        return not any(finding.level == UNCHECKED for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: agree, agree with a doubt, disagree, or could not be checked."""
+        if self.failed:
+            return "THE NUMBERS DISAGREE."
+        if not self.checked:
+            return "The numbers could not be checked."
+        if any(finding.level == WARNING for finding in self.findings):
+            return "The numbers agree, but for what is marked '!': see fit.diagnose() too."
+        if self.finding("C").size is None:
+            return "The numbers agree, as far as they can be compared without lmeInfo."
+        return "The numbers agree."
+
+    def finding(self, code: str) -> Finding:
+        """The finding of that code.
+
+        Raises
+        ------
+        SpecError
+            There is none.
+        """
+        for finding in self.findings:
+            if finding.code == code:
+                return finding
+        raise SpecError(f"there is no finding {code!r} (have {[f.code for f in self.findings]})")
+
+    def to_json(self) -> str:
+        """Everything, as JSON."""
+        table = {column: self.table[column].to_dict() for column in self.table}
+        content = {
+            "model": self.title,
+            "passed": self.passed,
+            "checked": self.checked,
+            "verdict": self.verdict,
+            "findings": [vars(finding) for finding in self.findings],
+            "table": table,
+            "provenance": dict(self.provenance),
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def to_markdown(self) -> str:
+        """For a pull-request comment."""
+        return self._report().to_markdown()
+
+    def to_junit(self) -> str:
+        """JUnit XML: one test case a finding."""
+        failures = sum(f.level == FAILURE for f in self.findings)
+        skipped = sum(f.size is None for f in self.findings)
+        counts = {
+            "tests": len(self.findings),
+            "failures": failures,
+            "skipped": skipped,
+            "errors": 0,
+        }
+        suite = ElementTree.Element("testsuite", {"name": self.title, **_texts(counts)})
+        for f in self.findings:
+            case = ElementTree.SubElement(
+                suite, "testcase", {"classname": self.title, "name": f.code}
+            )
+            if f.level == FAILURE:
+                ElementTree.SubElement(case, "failure", {"message": f.text})
+            elif f.size is None:
+                ElementTree.SubElement(case, "skipped", {"message": f.text})
+            else:
+                ElementTree.SubElement(case, "system-out").text = f.text
+        return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+    def plot(self) -> Figure:
+        """The gaps on a log axis with their tolerances: :func:`rbridge.show.plots.crosscheck_gaps`."""
+        from ..show.plots import crosscheck_gaps
+
+        return crosscheck_gaps(self)
+
+    def _report(self) -> Report:
+        present = [gap for gap in GAPS if gap in self.table]
+        table = self.table.drop(columns=present)
+        sizes = pd.DataFrame({gap: self.table[gap].map("{:+.1e}".format) for gap in present})
+        parts: list[tuple[str, Part]] = [("Standard errors by method", table)]
+        if present:
+            parts.append(("Relative gaps of the standard errors", sizes))
+        parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
+        return Report(f"Cross-check: {self.title}", parts)
+
+    def __str__(self) -> str:
+        return str(self._report())
+
+    def _repr_html_(self) -> str:
+        return self._report().to_html()
+
+
+def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in mapping.items()}
+
+
+def crosscheck(
+    fit: LmeResults, reference: gaps.Reference | None = None, *, lmeinfo: bool | None = None
+) -> Crosscheck:
+    """Compare every estimate of the components' covariance that can be had.
+
+    Parameters
+    ----------
+    fit : LmeResults
+    reference : gaps.Reference, optional
+        Recorded answers of lmeInfo, in place of ``fit.lmeinfo``.
+    lmeinfo : bool, optional
+        Whether to ask ``fit.lmeinfo``; by default up to 20 000 rows.
+    """
+    source: gaps.Reference = reference or fit.lmeinfo
+    vcov: dict[str, VarcompVcov] = {}
+    missing: dict[str, str] = {}
+    for method in ("delta", "observed", "average", "expected"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RWarning)  # gap A says the same
+                vcov[method] = fit.varcomp_vcov(method)
+        except (ApVarError, InformationError) as error:
+            missing[method] = str(error)
+    absent = False
+    try:
+        if reference is None:
+            _ask_lmeinfo(fit, lmeinfo)
+        vcov["lmeInfo"] = source.varcomp_vcov("expected")
+    except (LmeInfoUnsupported, RPackageError) as error:
+        missing["lmeInfo"] = str(error)
+        absent = isinstance(error, RPackageError)
+    findings = [
+        *gaps.convergence(fit),
+        gaps.log_likelihood(fit),
+        gaps.gap_a(fit, vcov, missing),
+        gaps.gap_b(vcov, missing),
+        gaps.gap_c(fit, source, vcov, missing, absent),
+    ]
+    if "lmeInfo" in vcov:
+        findings += gaps.rest_of_lmeinfo(fit, source, vcov)
+    return Crosscheck(_title(fit), _table(fit, vcov), tuple(findings), fit.provenance)
+
+
+def _ask_lmeinfo(fit: LmeResults, asked: bool | None) -> None:
+    """Refuse where lmeInfo is not wanted, or would take minutes and nobody insists."""
+    if asked is False:
+        raise LmeInfoUnsupported("lmeInfo was not asked")
+    if asked is None and fit.nobs > LMEINFO_ROWS:
+        raise LmeInfoUnsupported(
+            f"lmeInfo's time grows with the square of the rows ({fit.nobs} here): "
+            "crosscheck(lmeinfo=True) asks it all the same"
+        )
+
+
+def _title(fit: LmeResults) -> str:
+    spec = fit.spec
+    random = (f"{getattr(term, 'form', term.r_class)} | {group}" for group, term in spec.random)
+    within = (s.r_class for s in (spec.correlation, spec.weights) if s is not None)
+    return "; ".join([spec.fixed, *random, *within, spec.method])
+
+
+def _table(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> pd.DataFrame:
+    table = pd.DataFrame({"estimate": fit.varcomp})
+    for name, result in vcov.items():
+        table[name] = gaps.aligned(result.se, table.index)
+    for gap, (one, other) in GAPS.items():
+        if one in table and other in table:
+            table[gap] = table[one] / table[other] - 1
+    return table

@@ -1,0 +1,227 @@
+"""Where a covariance matrix is not an answer: boundary, identification, gradient, conditioning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.information import Information, information_from
+from ..core.parameters import tau_basis, theta
+from ..core.snapshot import ApVarUnavailable, FitSnapshot, RandomLevel
+from ..errors import InformationError
+from .findings import NOTE, OK, WARNING, Finding, lines
+
+if TYPE_CHECKING:
+    from ..core.engine.forms import Forms
+    from ..results import LmeResults
+
+ZERO_SHARE = 1e-6  # of the residual variance: a component below it is on the boundary
+ONE_CORRELATION = 0.999
+ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit information
+STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
+FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
+WIDE_PAR, FAR_PAR = 5.0, 8.0  # se and |value| of an unconstrained parameter that ran away
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Findings about one fit.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def regular(self) -> bool:
+        """Nothing found that makes the standard errors doubtful."""
+        return not any(finding.level == WARNING for finding in self.findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __str__(self) -> str:
+        return lines(self.findings) + "\n"
+
+    __repr__ = __str__
+
+
+def diagnose(fit: LmeResults) -> Diagnosis:
+    """Look at everything that makes standard errors of variance components doubtful."""
+    snapshot = fit.snapshot
+    findings = [
+        *_convergence(snapshot),
+        *_degrees_of_freedom(snapshot),
+        *_boundary(snapshot),
+        *_within_group_boundary(snapshot),
+        *_identification(fit._forms),
+        *_gradient(fit._forms),
+        *_apvar(snapshot),
+    ]
+    if not findings:
+        text = "inside the parameter space, identified, at the optimum: nothing to report"
+        findings = [Finding("regular", OK, None, text)]
+    return Diagnosis(tuple(findings))
+
+
+def _convergence(snapshot: FitSnapshot) -> Iterator[Finding]:
+    if not snapshot.converged:
+        text = (
+            "nlme stopped without convergence: try control={'opt': 'optim'} or more iterations "
+            "(maxIter, msMaxIter), or a simpler random part"
+        )
+        yield Finding("convergence", WARNING, None, text)
+
+
+def _degrees_of_freedom(snapshot: FitSnapshot) -> Iterator[Finding]:
+    without = [name for name, df in zip(snapshot.coef_names, snapshot.df) if df <= 0]
+    if without:
+        text = (
+            f"no degrees of freedom are left for {', '.join(without)}: there are neither p-values "
+            "nor intervals; the data are too few for these fixed effects"
+        )
+        yield Finding("degrees of freedom", WARNING, None, text)
+
+
+def _boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
+    for level in snapshot.levels:
+        yield from _zero_variances(snapshot, level)
+        yield from _unit_correlations(level)
+
+
+def _zero_variances(snapshot: FitSnapshot, level: RandomLevel) -> Iterator[Finding]:
+    share = np.diag(level.D) * np.mean(level.Z**2, axis=0) / snapshot.sigma**2
+    for i in np.flatnonzero(share < ZERO_SHARE):
+        name = f"{level.names[i]} | {level.group}"
+        text = (
+            f"the variance of {name} is zero for all these data tell ({share[i]:.1g} of the "
+            "residual variance): leave the term out, or test it with rb.compare, which knows the "
+            "boundary; its standard error means nothing"
+        )
+        yield Finding("boundary", WARNING, float(share[i]), text, _labels(level, i))
+
+
+def _labels(level: RandomLevel, *effects: int) -> tuple[str, ...]:
+    """Labels of the parameters that move D at the given effects (at both, for a pair)."""
+    labels, basis = tau_basis(level)
+    i, j = effects[0], effects[-1]
+    return tuple(label for label, E in zip(labels, basis) if E[i, j])
+
+
+def _unit_correlations(level: RandomLevel) -> Iterator[Finding]:
+    sd = np.sqrt(np.diag(level.D))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cor = level.D / np.outer(sd, sd)
+    pairs = [(i, j) for j in range(len(sd)) for i in range(j) if abs(cor[i, j]) > ONE_CORRELATION]
+    for i, j in pairs:
+        text = (
+            f"the correlation of {level.names[i]} and {level.names[j]} | {level.group} is "
+            f"{cor[i, j]:.4f}: the data do not carry both effects; use pdDiag or drop one"
+        )
+        yield Finding("boundary", WARNING, float(cor[i, j]), text, _labels(level, i, j))
+    scaled = np.nan_to_num(cor, nan=0.0) + np.diag(1 - np.nan_to_num(np.diag(cor), nan=0.0))
+    smallest = float(np.linalg.eigvalsh(scaled)[0])
+    if not pairs and smallest < 1 - ONE_CORRELATION:
+        text = (
+            f"the random effects of {level.group} are linearly dependent (smallest eigenvalue of "
+            f"their correlation {smallest:.1g}): use a simpler pdMat"
+        )
+        yield Finding("boundary", WARNING, smallest, text, tau_basis(level)[0])
+
+
+def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
+    cor = snapshot.cor
+    if cor is None or cor.fixed:
+        return
+    for name, value in zip(cor.names, cor.values):
+        bounded = not name.lower().startswith(("range", "theta"))
+        ends = (0.0, 1.0) if cor.cor_class == "corCAR1" or name == "nugget" else (-1.0, 1.0)
+        if name.startswith("Phi") and abs(value) < STUCK:
+            text = (
+                f"{name} of {cor.cor_class} is 0, where nlme starts, and may be stuck there: give "
+                "another start, value=0.3"
+            )
+            yield Finding("start", WARNING, 0.0, text, _cor_labels(snapshot))
+        elif bounded and min(abs(value - end) for end in ends) < 1 - ONE_CORRELATION:
+            text = f"{name} of {cor.cor_class} is {value:.4g}, at the end of its range: simplify it"
+            yield Finding("boundary", WARNING, float(value), text, _cor_labels(snapshot))
+
+
+def _cor_labels(snapshot: FitSnapshot) -> tuple[str, ...]:
+    return tuple(name for name in theta(snapshot).names if name.startswith("cor_params"))
+
+
+def _identification(forms: Forms) -> Iterator[Finding]:
+    for kind in ("observed", "expected"):
+        found = information_from(forms, kind)  # type: ignore[arg-type]
+        try:
+            found.inverse()
+        except InformationError as error:
+            text = f"{kind} information: {error}; fix or drop one of them"
+            yield Finding("identification", WARNING, found.condition, text, _guilty(found))
+            continue
+        if found.condition > ILL_CONDITIONED:
+            text = (
+                f"the {kind} information is nearly singular (condition {found.condition:.1g}): "
+                "these parameters can hardly be told apart"
+            )
+            yield Finding("conditioning", WARNING, found.condition, text, _guilty(found))
+
+
+def _guilty(found: Information) -> tuple[str, ...]:
+    """Parameters of the direction with the least information."""
+    scale = np.sqrt(np.abs(np.diag(found.matrix)))
+    scale[scale == 0] = 1.0
+    weight = np.abs(np.linalg.eigh(found.matrix / np.outer(scale, scale))[1][:, 0])
+    return tuple(found.names[i] for i in np.flatnonzero(weight > 0.1 * weight.max()))
+
+
+def _gradient(forms: Forms) -> Iterator[Finding]:
+    """Newton's step from nlme's estimates, in standard errors: zero at the optimum."""
+    try:
+        cov: NDArray[np.float64] = information_from(forms, "observed").inverse()
+    except InformationError:
+        return
+    step = cov @ forms.score
+    far = np.abs(step) / np.sqrt(np.diag(cov))
+    worst = int(np.argmax(far)) if len(far) else 0
+    if len(far) and far[worst] > FAR_STEP:
+        text = (
+            f"nlme stopped before the optimum: {forms.names[worst]} would move by {far[worst]:.2g} "
+            "standard errors; tighten control={'tolerance': 1e-9, 'msTol': 1e-10} or try "
+            "{'opt': 'optim'}"
+        )
+        yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
+
+
+def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
+    """What nlme's own apVar is worth here."""
+    if snapshot.fixed_sigma:
+        text = (
+            "sigma is fixed: nlme's apVar leaves terms of the likelihood out and is wrong; use "
+            "varcomp_vcov('observed'), computed here"
+        )
+        yield Finding("apVar", WARNING, None, text)
+    apvar = snapshot.apvar
+    if isinstance(apvar, ApVarUnavailable):
+        text = f"nlme gave none ({apvar.reason}): varcomp_vcov('observed') is computed here"
+        yield Finding("apVar", NOTE, None, text)
+        return
+    se = np.sqrt(np.abs(np.diag(apvar.cov)))
+    runaway = [
+        name
+        for name, par, s in zip(apvar.names, apvar.pars, se)
+        if s > WIDE_PAR or abs(par) > FAR_PAR
+    ]
+    if runaway:
+        text = (
+            f"nlme's {', '.join(runaway)} ran away (se {se.max():.3g} on the unconstrained scale): "
+            "the model is at its boundary or not identified, though apVar is a matrix"
+        )
+        yield Finding("apVar", WARNING, float(se.max()), text)

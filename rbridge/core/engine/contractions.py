@@ -1,0 +1,139 @@
+"""The traces and quadratic forms of a fit, by absorption where the groups nest, else dense."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import SnapshotError
+from .absorb import Moments, absorb, absorb_flat
+from .within import base_moments, base_pairs
+from .covariance import NotPositiveDefinite
+from .dense import dense_forms
+from .forms import Forms, Method
+from .layout import Layout, NotNested, between, layout
+from .model import Model, model_at
+from ..snapshot import FitSnapshot
+
+Array = NDArray[Any]
+
+
+def contract(
+    snapshot: FitSnapshot,
+    theta: ArrayLike | None = None,
+    method: Method | None = None,
+    *,
+    derivatives: bool = True,
+) -> Forms:
+    """Everything that the log-likelihood, its gradient and the informations need, in one pass.
+
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+    theta : (r,) array, optional
+        Where to evaluate, in the order of :func:`rbridge.core.parameters.theta`; by default at
+        the estimates.
+    method : {"REML", "ML"}, optional
+        By default that of the fit.
+    derivatives : bool
+        False leaves out what only derivatives need: enough for the log-likelihood.
+
+    Raises
+    ------
+    InformationError
+        V is not positive definite at ``theta``, or X'V⁻¹X is singular.
+
+    Notes
+    -----
+    Time and memory are linear in the rows: the tensors of :class:`~rbridge.core.engine.absorb.Moments`
+    are carried from the innermost groups outward; the last step eliminates β exactly.
+    """
+    method = _method(snapshot, method)
+    model = model_at(snapshot, theta)
+    if not model.sigma_sq > 0:
+        raise NotPositiveDefinite("σ² is not positive")
+    try:
+        design = layout(snapshot)
+    except NotNested as error:
+        return dense_forms(snapshot, model, method, str(error))
+    ranges = design.chunks(1 + model.n_base)
+    total = reduce(add, (_chunk(design, model, *rows, derivatives) for rows in ranges))
+    return _forms(design, model, method, total)
+
+
+def _method(snapshot: FitSnapshot, method: str | None) -> Method:
+    chosen = snapshot.method if method is None else method
+    if chosen not in get_args(Method):
+        raise SnapshotError(f"method is {chosen!r}, expected 'REML' or 'ML'")
+    return cast(Method, chosen)
+
+
+def _chunk(design: Layout, model: Model, start: int, stop: int, derivatives: bool) -> Moments:
+    """Moments of some whole outermost groups, with every level absorbed, as one cell."""
+    inside = [between(starts, start, stop) for starts in design.starts]
+    cells = inside[-1] if inside else None
+    moments = base_moments(design, model, start, stop, cells, derivatives)
+    present: tuple[int, ...] = tuple(range(len(design.columns)))
+    for level in reversed(range(len(inside))):
+        z, keep = design.z[level], design.needed(level)
+        outer = np.searchsorted(inside[level], inside[level - 1]) if level else None
+        E = model.E[level] if derivatives else model.E[level][:0]
+        at = [[present.index(column) for column in wanted] for wanted in (z, keep)]
+        moments = absorb(moments, at[0], model.D[level], E, at[1], outer)
+        present = keep
+    return moments
+
+
+def _forms(design: Layout, model: Model, method: Method, total: Moments) -> Forms:
+    """Eliminate β and put the parameters in θ's order."""
+    columns = design.needed(0)
+    x, y = [columns.index(c) for c in design.x], columns.index(design.y)
+    flat = absorb_flat(total, x)
+    weight = flat if method == "REML" else total
+    residual = np.eye(len(columns))[y]  # y − Xβ̂ in terms of the columns
+    residual[x] = -np.linalg.solve(total.F0[np.ix_(x, x)][..., 0], total.F0[x, y, 0])
+    fixed = np.einsum("i,rsij,j->rs", residual, total.F2[..., 0], residual)
+    order = _theta_order(model) if len(total.F1) else np.arange(0)
+    square = np.ix_(order, order)
+    trace1, quad1 = weight.trace1[order], flat.F1[order, y, y, 0]
+    return Forms(
+        names=model.names,
+        method=method,
+        path="absorption",
+        reason="",
+        n=design.n,
+        p=len(x),
+        log_det=total.log_det,
+        log_det_x=flat.log_det - total.log_det + design.log_det_x,
+        quad=float(flat.F0[y, y, 0]),
+        trace1=trace1,
+        quad1=quad1,
+        trace2=weight.trace2[square],
+        quad2=flat.F2[:, :, y, y, 0][square],
+        quad2_fixed=fixed[square],
+        trace3=_second_order(model, weight.trace3, trace1),
+        quad3=_second_order(model, flat.F3[:, y, y, 0], quad1),
+    )
+
+
+def _theta_order(model: Model) -> Array:
+    """Where each parameter of θ stands in the order of absorption: base, levels inner to outer."""
+    sizes = [model.n_base + (not model.fixed_sigma), *(len(E) for E in reversed(model.E))]
+    base, *levels = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    return np.concatenate([*reversed(levels), base])
+
+
+def _second_order(model: Model, pairs: Array, one: Array) -> Array:
+    """Forms of V̈ in the order of θ: zero for τ; ∂²V/∂σ²∂c = (∂V/∂c)/σ² for c of R and S."""
+    out = np.zeros((len(one), len(one)))
+    for value, (a, b) in zip(pairs, base_pairs(model.n_base)):
+        a, b = model.n_tau + a, model.n_tau + b
+        out[a, b] = out[b, a] = value
+    if len(one) and not model.fixed_sigma:
+        base = slice(model.n_tau, model.n_tau + model.n_base)
+        out[-1, base] = out[base, -1] = one[base] / model.sigma_sq
+    return out

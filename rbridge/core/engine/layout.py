@@ -1,0 +1,158 @@
+"""The design of a fit laid out for absorption: distinct columns, nested groups, chunks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InformationError
+from .correlation import is_markov
+from .covariance import Rows
+from ..snapshot import CorStruct, FitSnapshot
+
+Array = NDArray[Any]
+
+CHUNK = 32_768  # rows at a time: a few columns of them fit the cache
+
+
+class NotNested(Exception):
+    """The groups do not nest, so levels cannot be absorbed one after another."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """B = [Z_inner … Z_outer, X, r] without repetition, and where the groups begin.
+
+    A column that serves twice (the 1 of a random and of the fixed intercept) is kept once.
+
+    Attributes
+    ----------
+    columns : tuple of (n,) arrays
+        The k distinct columns.
+    z : tuple of tuple of int
+        Columns of each level's Z, outermost level first.
+    x : tuple of int
+    log_det_x : float
+        log det of the squared map from these X to the model's; 0 unless X was orthonormalised.
+    y : int
+        The column r = y − Xβ of residuals; any β serves, for β is eliminated.
+    starts : tuple of (m,) int arrays
+        First row of each group of each level, outermost first.
+    cor_starts : (m,) int array
+        First row of each correlation group.
+    order : (n,) int array or None
+        Rows in order of time within each correlation group, where they are not so already.
+    """
+
+    columns: tuple[Array, ...]
+    z: tuple[tuple[int, ...], ...]
+    x: tuple[int, ...]
+    log_det_x: float
+    y: int
+    starts: tuple[Array, ...]
+    cor_starts: Array
+    order: Array | None
+
+    @property
+    def n(self) -> int:
+        return len(self.columns[self.y])
+
+    def chunks(self, arrays: int = 1) -> Iterator[tuple[int, int]]:
+        """Ranges of rows that cut no group, of about ``CHUNK / arrays`` rows where groups allow."""
+        units = self.starts[0] if self.starts else self.cor_starts
+        wanted = np.arange(0, self.n, max(CHUNK // arrays, 1))
+        free = len(units) == 0  # no group at all: cut anywhere
+        cuts = wanted if free else np.unique(units[np.searchsorted(units, wanted, "right") - 1])
+        yield from zip(cuts.tolist(), [*cuts[1:].tolist(), self.n])
+
+    def rows(self, start: int, stop: int) -> Rows:
+        return slice(start, stop) if self.order is None else self.order[start:stop]
+
+    def needed(self, level: int) -> tuple[int, ...]:
+        """Columns still wanted when ``level`` and those inside it are absorbed."""
+        outer = [column for z in self.z[:level] for column in z]
+        return tuple(sorted({*outer, *self.x, self.y}))
+
+
+def layout(snapshot: FitSnapshot) -> Layout:
+    """Lay out the design of a fit.
+
+    Raises
+    ------
+    NotNested
+        A grouping cuts across another one; the message says which.
+    InformationError
+        The columns of X are linearly dependent.
+    """
+    starts = [_starts(level.codes) for level in snapshot.levels]
+    names = [level.group for level in snapshot.levels]
+    cor = snapshot.cor
+    cor_starts = np.empty(0, dtype=int) if cor is None else _starts(cor.codes)
+    nesting = [*starts, cor_starts] if cor else starts
+    for i, (outer, inner) in enumerate(zip(nesting, nesting[1:])):
+        if not np.isin(outer, inner, assume_unique=True).all():
+            inside = [*names, "correlation"][i + 1]
+            raise NotNested(f"the groups of {inside} cut across those of {names[i]}")
+    groups = [[level.Z[:, j] for j in range(level.Z.shape[1])] for level in snapshot.levels]
+    X, log_det_x = conditioned(snapshot.X)
+    groups.append(list(X.T))
+    groups.append([snapshot.y - snapshot.X @ snapshot.beta])
+    columns, (*z, x, y) = _distinct(groups)
+    order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
+    return Layout(tuple(columns), tuple(z), x, log_det_x, y[0], tuple(starts), cor_starts, order)
+
+
+def conditioned(X: Array) -> tuple[Array, float]:
+    """X as it is, or orthonormal columns Q of the same span, X = QT, where X'X is ill-conditioned.
+
+    Also log det T'T: log det X'V⁻¹X = log det Q'V⁻¹Q + log det T'T. All else is the same for both.
+    """
+    lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
+    if not (lengths > 0).all():
+        raise InformationError("the fixed-effects design is singular")
+    if not len(lengths) or np.linalg.cond(X.T @ X / np.outer(lengths, lengths)) < 1e5:
+        return X, 0.0
+    Q, T = np.linalg.qr(X / lengths)
+    pivots = np.abs(np.diagonal(T))
+    if pivots.min() < 1e-12:
+        raise InformationError("the fixed-effects design is singular")
+    return Q, 2 * float(np.log(pivots * lengths).sum())
+
+
+def _starts(codes: Array) -> Array:
+    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
+
+
+def _time_order(cor: CorStruct, starts: Array) -> Array | None:
+    """Rows by time within the correlation groups; None where they are in that order."""
+    gaps = np.diff(cor.covariate[:, 0])
+    gaps[starts[1:] - 1] = 1
+    return None if (gaps >= 0).all() else np.lexsort((cor.covariate[:, 0], cor.codes))
+
+
+def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, ...]]]:
+    """The distinct columns of several groups of columns, and where each of these went."""
+    kept: list[Array] = []
+    seen: dict[bytes, list[int]] = {}
+    probe = np.linspace(0, len(groups[-1][0]) - 1, 16).astype(int)
+
+    def place(column: Array) -> int:
+        candidates = seen.setdefault(column[probe].astype(float).tobytes(), [])
+        for i in candidates:
+            if np.array_equal(kept[i], column):
+                return i
+        kept.append(column)
+        candidates.append(len(kept) - 1)
+        return len(kept) - 1
+
+    return kept, [tuple(place(column) for column in group) for group in groups]
+
+
+def between(starts: Array, start: int, stop: int) -> Array:
+    """The group starts in ``start:stop``, counted from ``start``."""
+    first, last = np.searchsorted(starts, (start, stop))
+    return np.asarray(starts[first:last] - start)

@@ -1,0 +1,1 @@
+"""Intervals: nlme's, Wald, profile, resampling, Satterthwaite."""

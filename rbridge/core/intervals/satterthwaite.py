@@ -1,0 +1,45 @@
+"""Satterthwaite's χ² interval of a variance."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from ...errors import SpecError
+from ..snapshot import Array
+
+
+def satterthwaite(
+    variances: ArrayLike, sampling: ArrayLike, level: float = 0.95
+) -> tuple[Array, Array]:
+    """χ² confidence intervals of estimated variances.
+
+    Parameters
+    ----------
+    variances : (k,) array
+        Estimates, positive.
+    sampling : (k,) array
+        Their sampling variances.
+    level : float
+
+    Returns
+    -------
+    lower, upper : (k,) arrays
+
+    Notes
+    -----
+    df·x/χ²_{df}, df = 2x²/Var(x). Exact for σ² of a balanced design.
+
+    References
+    ----------
+    Satterthwaite (1946), Biometrics Bulletin 2, 110–114.
+    """
+    if not 0 < level < 1:
+        raise SpecError(f"level must lie between 0 and 1, not {level}")
+    x = np.asarray(variances, float)
+    df = 2 * x**2 / np.asarray(sampling, float)
+    with np.errstate(divide="ignore"):  # a tiny df has its quantile at zero and no upper limit
+        lower = df * x / special.chdtri(df, (1 - level) / 2)
+        upper = df * x / special.chdtri(df, (1 + level) / 2)
+    return lower, upper

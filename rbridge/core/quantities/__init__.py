@@ -1,0 +1,1 @@
+"""Quantities of a model and the expressions that name them."""

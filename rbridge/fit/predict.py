@@ -1,0 +1,109 @@
+"""Predictions for new data: R builds the design, the fixed and random effects do the rest."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..core.snapshot import RandomLevel
+from ..frame.design import Design, check_columns, check_frame
+from ..errors import DataError, RWarning
+from ..frame.columns import Column, as_factor, column
+from ..model.formula import variables
+from ..r.nlme import Fitted, new_design_matrix
+
+
+def predict_new(fitted: Fitted, data: pd.DataFrame, level: int, unseen: str) -> pd.Series:
+    """Predictions at one level (0: population) for every row of ``data``."""
+    check_frame(data)
+    snapshot = fitted.snapshot
+    matrices = new_design_matrix(fitted, _new_columns(fitted.design, data, _needed(fitted)))
+    values = matrices["X"] @ snapshot.beta
+    groups = _group_labels(fitted, data, level)
+    for random, Z, labels in zip(snapshot.levels[:level], matrices["Z"], groups):
+        values = values + _random_part(random, Z, labels, unseen)
+    return pd.Series(values, index=data.index, name="predicted")
+
+
+def _needed(fitted: Fitted) -> list[str]:
+    """Columns that the design of new data needs: not the response, nor what is in R alone."""
+    from ..model.spec import ModelSpec
+
+    spec = ModelSpec.from_dict(fitted.snapshot.spec)
+    names = variables(spec.formula.rhs)
+    for _, term in spec.random:
+        for block in getattr(term, "blocks", (term,)):
+            formula = block.formula()
+            names += formula.columns if formula else []
+    return [name for name in dict.fromkeys(names) if name in fitted.design.names.value]
+
+
+def _new_columns(design: Design, data: pd.DataFrame, names: list[str]) -> dict[str, Column]:
+    """New columns under R's names, factors with the levels of the fit."""
+    check_columns(data, names)
+    columns = {}
+    for name in names:
+        token = design.names.value[name]
+        new = column(data[name], name)
+        if new.missing.any():
+            count = int(new.missing.sum())
+            raise DataError(f"column {name!r} of the new data has {count} missing value(s)")
+        columns[token] = _same_levels(new, design.columns[token], name)
+    # without a column R would not know how many rows there are
+    return columns or {"rows": Column("double", np.zeros(len(data)))}
+
+
+def _same_levels(new: Column, old: Column, name: str) -> Column:
+    numbers = {"integer", "double"}
+    if new.kind != old.kind and not {new.kind, old.kind} <= numbers:
+        raise DataError(f"column {name!r} was {old.kind} in the fit and is {new.kind} now")
+    if old.kind != "factor":
+        return new
+    used = {new.levels[code] for code in np.unique(new.values)}
+    unknown = sorted(used - set(old.levels))
+    if unknown:
+        known = ", ".join(map(repr, old.levels))
+        raise DataError(f"column {name!r}: {unknown[0]!r} was not in the fit (levels: {known})")
+    position = np.array([old.levels.index(x) if x in old.levels else -1 for x in new.levels])
+    return Column("factor", position[new.values].astype(np.int32), old.levels, old.ordered)
+
+
+def _group_labels(fitted: Fitted, data: pd.DataFrame, level: int) -> list[NDArray[np.object_]]:
+    """Each row's group at each level, labelled as in the fit (``outer/inner``)."""
+    columns = [group for group, _ in _levels_of(fitted)][:level]
+    check_columns(data, columns)
+    labels: list[NDArray[np.object_]] = []
+    for name in columns:
+        factor = as_factor(column(data[name], name), name)
+        if factor.missing.any():
+            count = int(factor.missing.sum())
+            raise DataError(f"column {name!r} of the new data has {count} missing group(s)")
+        own = np.array(factor.levels, dtype=object)[factor.values]
+        labels.append(labels[-1] + "/" + own if labels else own)
+    return labels
+
+
+def _levels_of(fitted: Fitted) -> list[tuple[str, object]]:
+    from ..model.spec import ModelSpec
+
+    return list(ModelSpec.from_dict(fitted.snapshot.spec).random)
+
+
+def _random_part(
+    random: RandomLevel, Z: NDArray[np.float64], labels: NDArray[np.object_], unseen: str
+) -> NDArray[np.float64]:
+    """Z b of each row; zero for a group that the fit has not seen, if the caller allows it."""
+    position = pd.Index(random.labels).get_indexer(pd.Index(labels))
+    new = position < 0
+    if new.any():
+        names = sorted(set(labels[new]))
+        listed = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
+        message = f"{random.group!r}: {len(names)} group(s) not in the fit: {listed}"
+        if unseen == "raise":
+            raise DataError(f"{message}; use level=0 or unseen='population'")
+        warnings.warn(f"{message}; their random effects are taken as 0", RWarning, stacklevel=5)
+    b = np.where(new[:, None], 0.0, random.b[position])
+    return np.asarray((Z * b).sum(axis=1))

@@ -1,0 +1,242 @@
+"""A fitted model as statsmodels' users know one: fixed effects, criteria, rows, predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from ..core.parameters import theta
+from ..core.snapshot import FitSnapshot
+from ..errors import DataError, SpecError
+from ..model.spec import ModelSpec
+from .vcov import square
+
+if TYPE_CHECKING:
+    from ..r.nlme import Fitted
+NO_FIT = "{} needs the fit in R, and this result came without it (from a file or another process)"
+
+
+class FittedModel:
+    """What every fitted model has; :class:`~rbridge.results.LmeResults` adds the components."""
+
+    def __init__(
+        self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None
+    ) -> None:
+        self.snapshot = snapshot
+        self._fitted = fitted
+        labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
+        self._index = labels  # of the user's frame; from a file, positions in it
+
+    # --- fixed effects -----------------------------------------------------------------------
+
+    def _by_coef(self, values: Any, name: str) -> pd.Series:
+        return pd.Series(np.array(values), index=list(self.snapshot.coef_names), name=name)
+
+    @property
+    def params(self) -> pd.Series:
+        """Fixed effects."""
+        return self._by_coef(self.snapshot.beta, "estimate")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the fixed effects, as R's ``summary``."""
+        return self._by_coef(self.snapshot.std_error, "se")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        return (self.params / self.bse).rename("t")
+
+    @property
+    def df_resid(self) -> pd.Series:
+        """Denominator degrees of freedom of each fixed effect, as nlme counts them."""
+        return self._by_coef(self.snapshot.df, "df")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided, from t with :attr:`df_resid`."""
+        return self._by_coef(2 * special.stdtr(self.df_resid, -self.tvalues.abs()), "p")
+
+    def cov_params(self, *, adjust_sigma: bool = True) -> pd.DataFrame:
+        """Covariance of the fixed effects.
+
+        Parameters
+        ----------
+        adjust_sigma : bool
+            As in R's ``summary`` (and :attr:`bse`): ML's σ² with n − p in place of n. False
+            gives R's ``vcov(fit)``. No difference under REML.
+        """
+        vcov = self.snapshot.vcov
+        factor = self.snapshot.std_error[0] ** 2 / vcov[0, 0] if adjust_sigma else 1.0
+        return square(vcov * factor, list(self.snapshot.coef_names))
+
+    def conf_int(self, level: float = 0.95, *, alpha: float | None = None) -> pd.DataFrame:
+        """t intervals of the fixed effects from :attr:`bse` and :attr:`df_resid`.
+
+        ``alpha`` is statsmodels' name for 1 − ``level``. Under ML, nlme's own
+        ``intervals(fit, which="fixed")`` leaves out summary's σ adjustment:
+        :meth:`intervals` with ``which="fixed"`` reproduces it.
+        """
+        return self._t_interval(self.bse, 1 - alpha if alpha is not None else level)
+
+    def _t_interval(self, se: Any, level: float) -> pd.DataFrame:
+        if not 0 < level < 1:
+            raise SpecError(f"level must lie between 0 and 1, not {level}")
+        reach = special.stdtrit(self.df_resid, (1 + level) / 2) * np.asarray(se)
+        return pd.DataFrame({"lower": self.params - reach, "upper": self.params + reach})
+
+    # --- the fit -----------------------------------------------------------------------------
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model as it was asked for."""
+        return ModelSpec.from_dict(self.snapshot.spec)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Versions of everything that took part in the fit."""
+        return dict(self.snapshot.provenance)
+
+    @property
+    def converged(self) -> bool:
+        return self.snapshot.converged
+
+    @property
+    def warnings_(self) -> tuple[str, ...]:
+        """R's warnings during the fit."""
+        return self.snapshot.warnings
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood (restricted, for REML), as R's ``logLik``."""
+        return self.snapshot.log_lik
+
+    @property
+    def df_model(self) -> int:
+        """Number of estimated parameters, fixed effects and variance components."""
+        return len(self.snapshot.beta) + len(theta(self.snapshot).values)
+
+    @property
+    def aic(self) -> float:
+        return 2 * self.df_model - 2 * self.llf
+
+    @property
+    def bic(self) -> float:
+        """As R's ``BIC``: under REML with n − p for the number of observations."""
+        restricted = self.snapshot.method == "REML"
+        n = self.nobs - (len(self.snapshot.beta) if restricted else 0)
+        return float(self.df_model * np.log(n) - 2 * self.llf)
+
+    @property
+    def nobs(self) -> int:
+        return self.snapshot.n
+
+    @property
+    def sigma(self) -> float:
+        """Within-group standard deviation."""
+        return self.snapshot.sigma
+
+    @property
+    def scale(self) -> float:
+        """Within-group variance σ²."""
+        return self.snapshot.sigma**2
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Predicted random effects by grouping level, outermost first: groups × effects."""
+        return {
+            level.group: pd.DataFrame(level.b, index=list(level.labels), columns=list(level.names))
+            for level in self.snapshot.levels
+        }
+
+    def _by_row(self, values: Any, name: str) -> pd.Series:
+        """Values in snapshot order as a Series in the order of the user's frame."""
+        rows = self.snapshot.rows
+        order = np.argsort(rows)
+        return pd.Series(np.array(values)[order], index=self._index[rows[order]], name=name)
+
+    def _level(self, level: int | str | None) -> int:
+        """Number of a level given by its number or its group; the innermost by default."""
+        groups = [random.group for random in self.snapshot.levels]
+        if level is None:
+            return len(groups)
+        if level in groups:
+            return groups.index(str(level)) + 1
+        if level not in range(len(groups) + 1):
+            known = ", ".join(f"{i} ({g})" for i, g in enumerate(["population", *groups]))
+            raise SpecError(f"level must be one of {known}, not {level!r}")
+        return int(level)
+
+    def fitted(self, level: int | str | None = None) -> pd.Series:
+        """Fitted values at a level: 0 for the population, by default the innermost."""
+        return self._by_row(self.snapshot.fitted[:, self._level(level)], "fitted")
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values at the innermost level, indexed as the rows of the data."""
+        return self.fitted()
+
+    @property
+    def resid(self) -> pd.Series:
+        """Response residuals at the innermost level, indexed as the rows of the data."""
+        return self._by_row(self.snapshot.y - self.snapshot.fitted[:, -1], "resid")
+
+    def residuals(self, type: str = "response", level: int | str | None = None) -> pd.Series:
+        """Residuals, indexed as the rows of the data.
+
+        Parameters
+        ----------
+        type : {"response", "pearson", "normalized"}
+            y − ŷ; divided by its standard deviation σ·s_i; freed of the within-group correlation
+            too. As nlme's ``resid(fit, level, type)``.
+        level : int or str, optional
+            0 for the population, 1 (or its group's name) for the outermost groups …; by default
+            the innermost.
+        """
+        from ..core.residuals import residuals
+
+        values = residuals(self.snapshot, type, self._level(level))  # type: ignore[arg-type]
+        return self._by_row(values, "resid")
+
+    def predict(
+        self,
+        new_data: pd.DataFrame | None = None,
+        level: int | str | None = None,
+        *,
+        unseen: str = "raise",
+    ) -> pd.Series:
+        """Predictions at a level.
+
+        Parameters
+        ----------
+        new_data : DataFrame, optional
+            By default the data of the fit.
+        level : int or str, optional
+            0 for the population, 1 (or its group's name) for the outermost groups …; by default
+            the innermost.
+        unseen : {"raise", "population"}
+            What to do with groups that the fit has not seen: refuse, or predict without the
+            random effects of that level, with a warning.
+
+        Returns
+        -------
+        Series
+            Indexed as ``new_data``.
+
+        Notes
+        -----
+        Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
+        nlme's own ``predict`` computes them afresh from the new rows.
+        """
+        chosen = self._level(level)
+        if unseen not in ("raise", "population"):
+            raise SpecError(f"unseen must be 'raise' or 'population', not {unseen!r}")
+        if new_data is None:
+            return self.fitted(chosen)
+        if self._fitted is None:
+            raise DataError(NO_FIT.format("new data"))
+        from .predict import predict_new
+
+        return predict_new(self._fitted, new_data, chosen, unseen)

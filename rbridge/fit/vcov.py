@@ -1,0 +1,175 @@
+"""Variance components and their joint covariance; nlme's apVar with its names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.intervals import nlme as intervals
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..show.report import Report
+
+METHODS = ("delta", "expected", "average", "observed")
+SOURCES = {
+    "delta": "nlme's apVar by the delta method",
+    "expected": "expected information, computed exactly",
+    "average": "average information, computed exactly",
+    "observed": "observed information, computed exactly",
+}
+
+
+@dataclass(frozen=True)
+class ApVar:
+    """nlme's ``apVar`` with its names.
+
+    Attributes
+    ----------
+    pars : Series, length r
+        ``attr(apVar, "Pars")``: the unconstrained parameters. Names may repeat, as in nlme.
+    cov : DataFrame, (r, r)
+        Their approximate covariance.
+    natural : bool
+        Whether unstructured matrices are in nlme's natural parameterisation.
+    """
+
+    pars: pd.Series
+    cov: pd.DataFrame
+    natural: bool
+
+    def _report(self) -> Report:
+        from ..show.report import Report
+
+        pars = ("Pars: the parameters on nlme's own scale", self.pars.to_frame())
+        return Report("apVar of nlme", [pars, ("Their approximate covariance", self.cov)])
+
+    def __str__(self) -> str:
+        return str(self._report())
+
+    def _repr_html_(self) -> str:
+        return self._report().to_html()
+
+
+class VarcompVcov:
+    """Variance components with their joint covariance matrix.
+
+    Attributes
+    ----------
+    estimates, se : Series, length r
+        Natural-scale components (variances, covariances …) and standard errors.
+    cov, corr : DataFrame, (r, r)
+        Their sampling covariance and correlation.
+    method : str
+        How ``cov`` was obtained: delta, expected, average, observed.
+    source : str
+        The same in words, with who computed it.
+    """
+
+    def __init__(
+        self,
+        estimates: pd.Series,
+        cov: pd.DataFrame,
+        method: str,
+        source: str,
+        kinds: tuple[str, ...] = (),
+    ) -> None:
+        self.estimates = estimates
+        self.cov = cov
+        self.method = method
+        self.source = source
+        self.kinds = kinds
+
+    @property
+    def se(self) -> pd.Series:
+        return pd.Series(np.sqrt(np.diag(self.cov)), self.estimates.index, name="se")
+
+    @property
+    def corr(self) -> pd.DataFrame:
+        return self.cov / np.outer(self.se, self.se)
+
+    def conf_int(self, level: float = 0.95, *, scale: str = "natural") -> pd.DataFrame:
+        """Wald confidence intervals.
+
+        Parameters
+        ----------
+        level : float
+        scale : {"natural", "log"}
+            ``natural``: estimate ± z·se. ``log``: on the log scale for variances and Fisher's
+            z for correlations, and back; covariances stay natural.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``lower``, ``upper``; ``attrs["method"]`` names the interval.
+        """
+        lower, upper = intervals.wald(
+            self.estimates, self.cov, level, scale=scale, kinds=self.kinds  # type: ignore[arg-type]
+        )
+        frame = pd.DataFrame({"lower": lower, "upper": upper}, index=self.estimates.index)
+        frame.attrs["method"] = f"{level:.0%} Wald intervals, {self._scale(scale)}"
+        return frame
+
+    def _scale(self, asked: str) -> str:
+        """The scale that the intervals are on, in words."""
+        without = [kind for kind in self.kinds if kind in ("covariance", "coefficient")]
+        if asked == "natural" or len(without) == len(self.kinds):
+            return "natural scale"
+        where = " where there is one" if without else ""
+        return f"log scale{where} (Fisher's z for correlations)"
+
+    def transform(
+        self, g: Callable[..., Any], names: str | Sequence[str] | None = None
+    ) -> VarcompVcov:
+        """The same for g(estimates), by the delta method (:func:`rbridge.delta_method`)."""
+        from ..api import delta_method
+
+        result = delta_method(g, self.estimates, self.cov, names=names)
+        return VarcompVcov(result.estimates, result.cov, self.method, f"{self.source}, transformed")
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Estimates, standard errors and Wald intervals.
+
+        The intervals are those of ``conf_int(level, scale="log")``, which keep variances positive
+        and correlations below one, wherever the components' ranges are known; ``attrs["method"]``
+        names them.
+        """
+        try:
+            interval = self.conf_int(level, scale="log" if self.kinds else "natural")
+        except DataError:  # an estimate on its bound has no logarithm
+            interval = self.conf_int(level)
+        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se}).join(interval)
+        frame.attrs = interval.attrs
+        return frame
+
+    def plot(self, level: float = 0.95) -> Figure:
+        """Estimates with Wald intervals, and the correlations of the estimates."""
+        from ..show.plots import vcov_picture
+
+        return vcov_picture(self, level)
+
+    def _report(self) -> Report:
+        from ..show.report import Report
+
+        table = self.to_frame()
+        parts = [(table.attrs["method"], table), ("Covariance of the estimates", self.cov)]
+        return Report(f"Variance components ({self.source})", parts)
+
+    def __repr__(self) -> str:
+        return f"<VarcompVcov {self.method}: {len(self.estimates)} components, {self.source}>"
+
+    def __str__(self) -> str:
+        return str(self._report())
+
+    def _repr_html_(self) -> str:
+        return self._report().to_html()
+
+
+def square(matrix: Any, index: Any) -> pd.DataFrame:
+    return pd.DataFrame(np.asarray(matrix), index=index, columns=index)

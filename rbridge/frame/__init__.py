@@ -1,0 +1,1 @@
+"""What is given: pandas columns, their names, and the design they make."""

@@ -1,0 +1,191 @@
+"""ModelSpec + pandas frame → Design: the columns a model needs, complete, sorted and renamed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..model.formula import Call, Name, variables
+from .columns import Column, as_factor, column, drop_unused
+from .names import TOKEN, Names
+from ..model.spec import ModelSpec
+from ..model.structures import Structure, pdIdent
+
+
+@dataclass(frozen=True)
+class Design:
+    """What R needs of the data.
+
+    Attributes
+    ----------
+    columns : mapping of neutral name to Column
+        Complete rows only, sorted by the groups.
+    names : Names
+    rows : (n,) int array
+        Position of each row in the user's frame.
+    n_dropped : int
+    """
+
+    columns: Mapping[str, Column]
+    names: Names
+    rows: NDArray[np.intp]
+    n_dropped: int
+
+
+def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
+    """Select, check, complete and sort the columns that the model names.
+
+    Raises
+    ------
+    DataError
+        Unknown or repeated column, unsupported dtype, missing values with
+        ``na_action="raise"``, no rows, a response that is no number, one group, as many groups
+        as rows; each with the column's name.
+    """
+    check_frame(data)
+    needed = [name for name in spec.columns() if name != "pi" or "pi" in data.columns]
+    check_columns(data, [*needed, *spec.group_columns()])
+    values = {name: column(data[name], name) for name in needed}
+    groups = {name: as_factor(column(data[name], name), name) for name in spec.group_columns()}
+    rows = _complete_rows(spec, {**values, **groups}, [values, groups], len(data))
+    rows = rows[_sort_order(spec, {k: c.take(rows) for k, c in groups.items()}, len(rows))]
+    values = {name: drop_unused(col.take(rows)) for name, col in values.items()}
+    groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
+    _check_levels(values)
+    _check_response(spec, values)
+    _check_groups(spec, groups, len(rows))
+    _check_times(spec, values)
+    names = Names.of(values, groups)
+    columns = {names.value[k]: c for k, c in values.items()}
+    for name, col in groups.items():
+        columns[names.group[name]] = replace(col, levels=names.neutral_labels(name))
+    return Design(columns, names, rows, len(data) - len(rows))
+
+
+def check_frame(data: object) -> None:
+    """A pandas frame with rows."""
+    if not isinstance(data, pd.DataFrame):
+        hint = " (use .to_pandas())" if hasattr(data, "to_pandas") else ""
+        raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}{hint}")
+    for axis, n in zip(("rows", "columns"), data.shape):
+        if not n:
+            raise DataError(f"the data has no {axis}")
+
+
+def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Each needed column stands in the frame exactly once."""
+    labels = list(data.columns)
+    for name in needed:
+        count = labels.count(name)
+        if count > 1:
+            raise DataError(f"column {name!r} stands {count} times in the data: rename or drop one")
+        if not count:
+            raise DataError(_unknown_column(name, labels))
+
+
+def _unknown_column(name: str, labels: list[Any]) -> str:
+    if name == ".":
+        return "'.' for all other columns is not understood: name the columns"
+    texts = [str(label) for label in labels]
+    close = difflib.get_close_matches(name, texts, 1)
+    if close and close[0] == name:
+        return f"column {name!r} is not text in the data: rename the columns with .columns.map(str)"
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(repr(t) for t in texts[:12]) + (", …" if len(texts) > 12 else "")
+    return f"the data has no column {name!r}{hint} (columns: {shown})"
+
+
+def _complete_rows(
+    spec: ModelSpec, named: Mapping[str, Column], parts: list[dict[str, Column]], n: int
+) -> NDArray[np.intp]:
+    """Rows without a missing value in any column of the model."""
+    missing = {name: int(col.missing.sum()) for name, col in named.items()}
+    incomplete = {name: count for name, count in missing.items() if count}
+    if incomplete and spec.na_action == "raise":
+        counts = ", ".join(f"{name!r} ({count})" for name, count in incomplete.items())
+        raise DataError(f"missing values in {counts}: drop them or use na_action='drop'")
+    keep = np.ones(n, dtype=bool)
+    for columns in parts:
+        for col in columns.values():
+            keep &= ~col.missing
+    if not keep.any():
+        empty = ", ".join(repr(name) for name in incomplete)
+        raise DataError(f"no complete rows: every row misses a value in {empty}")
+    return np.flatnonzero(keep)
+
+
+def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArray[np.intp]:
+    """nlme's own order of the rows: by groups, outermost first; stable within."""
+    keys = list(dict.fromkeys(name for grouping in spec.groupings() for name in grouping))
+    if not keys:
+        return np.arange(n)
+    return np.lexsort([groups[name].values for name in reversed(keys)])
+
+
+def _check_levels(values: Mapping[str, Column]) -> None:
+    for name, col in values.items():
+        if any(map(TOKEN.search, col.levels)):
+            raise DataError(
+                f"column {name!r} has a level written like rbridge's own rbv0001x: rename it"
+            )
+
+
+def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """Numbers only: R would fit the codes of a factor, or TRUE and FALSE as 1 and 0."""
+    lhs = spec.formula.lhs
+    to_number = isinstance(lhs, Call) and lhs.function in ("as.numeric", "as.integer")
+    allowed = {"double", "integer", "logical"} if to_number else {"double", "integer"}
+    for name in variables(lhs):
+        if name in values and values[name].kind not in allowed:
+            what = "" if isinstance(lhs, Name) else f" in {spec.response}"
+            kind = values[name].kind
+            raise DataError(f"the response {name!r}{what} must be numeric, not {kind}")
+
+
+def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None:
+    """Groups from which variances can be estimated at all."""
+    codes = np.zeros(n, dtype=np.int64)
+    for name, terms in _levels(spec):
+        codes = codes * (len(groups[name].levels) + 1) + groups[name].values
+        codes = np.unique(codes, return_inverse=True)[1]
+        count = int(codes.max()) + 1
+        if count == 1 and not all(_shares_variance(term) for term in terms):
+            raise DataError(f"column {name!r} has one group: its variance cannot be estimated")
+        if count == n and "sigma" not in spec.control:
+            message = "has as many groups as rows: its variance and sigma cannot be told apart"
+            raise DataError(f"column {name!r} {message}")
+
+
+def _check_times(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """nlme cuts the fractions off the times of these two, and fits another model."""
+    structure = spec.correlation
+    if structure is None or structure.r_class not in ("corAR1", "corARMA"):
+        return
+    formula = structure.formula()
+    for name in formula.columns if formula else []:
+        times = values[name].values
+        if values[name].kind == "double" and (times != np.round(times)).any():
+            message = (
+                "must hold whole numbers: use corCAR1 for continuous time, or number the times"
+            )
+            raise DataError(f"column {name!r}, the time of {structure.r_class}, {message}")
+
+
+def _levels(spec: ModelSpec) -> list[tuple[str, list[Structure]]]:
+    levels: dict[str, list[Structure]] = {}
+    for group, term in spec.random:
+        levels.setdefault(group, []).append(term)
+    return list(levels.items())
+
+
+def _shares_variance(term: Structure) -> bool:
+    """Whether many effects share one variance (R's idiom for crossed factors uses one group)."""
+    blocks = getattr(term, "blocks", (term,))
+    return all(isinstance(b, pdIdent) and b.form.replace(" ", "") != "~1" for b in blocks)

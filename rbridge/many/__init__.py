@@ -1,0 +1,1 @@
+"""Many fits: one for each group, outcome, spec or bootstrap replicate."""

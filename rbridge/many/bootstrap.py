@@ -1,0 +1,272 @@
+"""Parametric bootstrap: draw responses from the fitted model, fit each again with nlme."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..core.parameters import theta
+from ..core.simulate import Process, process
+from ..core.snapshot import FitSnapshot
+from ..frame.design import Design
+from ..errors import DataError, RError, SessionError, SpecError
+from ..fit.regression import NO_FIT
+from ..frame.columns import Column
+from .parallel import Progress, collect
+from ..model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..show.report import Report
+    from ..results import LmeResults
+
+RESPONSE = (
+    ".rbridge_simulated"  # stands for the response, log(y) as a whole if that is what was fitted
+)
+# nlminb often gives up where a variance comes near zero. To leave these replicates out would bias
+# every interval, so a refit that fails is tried once more.
+SECOND_ATTEMPT = {"opt": "optim", "msMaxIter": 500}
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One refit: its estimates or why there are none; R's warnings; how many fits failed."""
+
+    values: NDArray[np.float64] | None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Refit:
+    """The model and all that a worker needs to draw and fit replicate number i."""
+
+    spec: ModelSpec
+    design: Design
+    source: Process
+    names: tuple[str, ...]
+    entropy: int
+
+    @classmethod
+    def of(cls, fit: LmeResults, entropy: int) -> Refit:
+        """The data as R has them, converted once; the response is the one column to change."""
+        if fit._fitted is None:
+            raise DataError(NO_FIT.format("a bootstrap"))
+        spec, design = fit.spec, fit._fitted.design
+        right = spec.fixed.split("~", 1)[1]
+        control = {**spec.control, "apVar": False}
+        names = tuple(estimates_of(fit.snapshot).index)
+        refitted = replace(spec, fixed=f"{RESPONSE} ~{right}", control=control)
+        return cls(refitted, _with_response(design), process(fit.snapshot), names, entropy)
+
+    def replicates(self, start: int, stop: int) -> list[Replicate]:
+        return [self.replicate(i) for i in range(start, stop)]
+
+    def replicate(self, i: int) -> Replicate:
+        """The replicate depends on the seed and its number, not on who computes it."""
+        seed = np.random.SeedSequence(self.entropy, spawn_key=(i,))
+        design = _with_response(self.design, self.source.draw(np.random.default_rng(seed)))
+        first = self._attempt(design, {})
+        if not first.reason or "opt" in self.spec.control:
+            return first
+        second = self._attempt(design, SECOND_ATTEMPT)
+        return replace(second, failures=second.failures + 1)
+
+    def _attempt(self, design: Design, control: Mapping[str, Any]) -> Replicate:
+        from ..r import nlme
+
+        spec = replace(self.spec, control={**self.spec.control, **control})
+        try:
+            snapshot = nlme.fit(spec, design).snapshot
+        except (RError, SessionError) as error:
+            return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
+        if not snapshot.converged:
+            return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings, 1)
+        found = estimates_of(snapshot)
+        if tuple(found.index) != self.names:
+            return Replicate(None, f"has other parameters: {', '.join(found.index)}", (), 1)
+        return Replicate(found.to_numpy(), "", snapshot.warnings)
+
+
+def _with_response(design: Design, y: NDArray[np.float64] | None = None) -> Design:
+    """The design with the simulated response as one more column."""
+    token = f"rbv{len(design.names.value):04d}x"
+    token = design.names.value.get(RESPONSE, token)
+    names = replace(design.names, value={**design.names.value, RESPONSE: token})
+    values = np.zeros(len(design.rows)) if y is None else y
+    return replace(design, names=names, columns={**design.columns, token: Column("double", values)})
+
+
+def estimates_of(snapshot: FitSnapshot) -> pd.Series:
+    """Variance components by label, then the fixed effects."""
+    natural = theta(snapshot)
+    labels = [*natural.names, *snapshot.coef_names]
+    return pd.Series(np.concatenate([natural.values, snapshot.beta]), labels, name="estimate")
+
+
+def bootstrap(
+    fit: LmeResults,
+    n: int = 1000,
+    *,
+    n_jobs: int | None = None,
+    seed: int | None = None,
+    progress: Progress = True,
+) -> Bootstrap:
+    """Parametric bootstrap of a fit; see :meth:`rbridge.LmeResults.bootstrap`."""
+    if n < 1:
+        raise SpecError(f"n must be a positive number of replicates, not {n}")
+    entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
+    refit = Refit.of(fit, entropy)
+    outcomes, interrupted = collect(
+        partial(_task, refit), n, n_jobs=n_jobs, progress=progress, what="replicates"
+    )
+    return Bootstrap(fit.snapshot, outcomes, n, entropy, interrupted)
+
+
+def _task(refit: Refit, start: int, stop: int) -> Any:
+    return partial(refit.replicates, start, stop)
+
+
+class Bootstrap:
+    """Refits of responses drawn from the fitted model.
+
+    Attributes
+    ----------
+    estimates : Series
+        Of the fit itself: variance components by label, then the fixed effects.
+    replicates : DataFrame
+        One row a refit that converged, indexed by its number; columns as ``estimates``.
+    failures : Series
+        nlme's reason for each refit that failed, indexed by its number.
+    retried : int
+        How many of the replicates nlme fitted only at a second attempt, with ``opt="optim"``.
+    warnings_ : Series
+        How often R gave each warning, those of failed refits included.
+    n : int
+        Replicates asked for; fewer were tried where ``interrupted``.
+    seed : int
+        Gives the same replicates again, whatever ``n_jobs``.
+    interrupted : bool
+        Ctrl-C, or the death of a worker process, came before the end.
+    """
+
+    def __init__(
+        self,
+        snapshot: FitSnapshot,
+        outcomes: Sequence[Replicate],
+        n: int,
+        seed: int,
+        interrupted: bool = False,
+    ) -> None:
+        self._snapshot = snapshot
+        self.estimates = estimates = estimates_of(snapshot)
+        self.n, self.seed, self.interrupted = n, seed, interrupted
+        fitted = {i: o.values for i, o in enumerate(outcomes) if o.values is not None}
+        failed = {i: o.reason for i, o in enumerate(outcomes) if o.values is None}
+        self.retried = sum(o.failures > 0 for o in outcomes if not o.reason)
+        said = Counter(text for outcome in outcomes for text in outcome.warnings)
+        values = np.array(list(fitted.values())).reshape(len(fitted), len(estimates))
+        index = pd.Index(list(fitted), name="replicate", dtype=int)
+        self.replicates = pd.DataFrame(values, index, estimates.index)
+        index = pd.Index(list(failed), name="replicate", dtype=int)
+        self.failures = pd.Series(list(failed.values()), index, dtype=object, name="reason")
+        self.warnings_ = pd.Series(dict(said.most_common()), dtype=int, name="count")
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Covariance of the replicates."""
+        return self.replicates.cov()
+
+    @property
+    def se(self) -> pd.Series:
+        """Standard deviation of the replicates."""
+        return self.replicates.std().rename("se")
+
+    @property
+    def bias(self) -> pd.Series:
+        """Mean of the replicates minus the estimate."""
+        return (self.replicates.mean() - self.estimates).rename("bias")
+
+    def conf_int(self, level: float = 0.95, *, kind: str = "percentile") -> pd.DataFrame:
+        """Bootstrap confidence intervals.
+
+        Parameters
+        ----------
+        level : float
+        kind : {"percentile", "basic", "bca"}
+
+        Returns
+        -------
+        DataFrame
+            Columns ``lower``, ``upper``; ``attrs["method"]`` names the interval.
+
+        Raises
+        ------
+        SpecError, DataError
+            Another kind, a level outside (0, 1), fewer than two replicates.
+        """
+        from ..core.intervals.resampling import bootstrap_intervals
+
+        left_out = self._jackknife if kind == "bca" else None
+        lower, upper = bootstrap_intervals(
+            self.replicates, self.estimates, level, kind, left_out  # type: ignore[arg-type]
+        )
+        frame = pd.DataFrame({"lower": lower, "upper": upper}, index=self.estimates.index)
+        frame.attrs["method"] = f"parametric bootstrap, {kind}, {level:.0%}"
+        return frame
+
+    @cached_property
+    def _jackknife(self) -> NDArray[np.float64]:
+        """For BCa: the components without each group; fixed effects have no acceleration."""
+        from ..core.intervals.resampling import jackknife
+
+        components = jackknife(self._snapshot)
+        n_fixed = len(self.estimates) - components.shape[1]
+        return np.pad(components, ((0, 0), (0, n_fixed)))
+
+    def to_frame(self, level: float = 0.95, *, kind: str = "percentile") -> pd.DataFrame:
+        """Estimates, standard errors, bias and intervals."""
+        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se, "bias": self.bias})
+        return frame.join(self.conf_int(level, kind=kind))
+
+    def summary(self, level: float = 0.95, *, kind: str = "percentile") -> Report:
+        """The same as a report, with the failures and R's warnings counted."""
+        from ..show.report import Report
+
+        tried = len(self.replicates) + len(self.failures)
+        stopped = f" of {self.n} (interrupted)" if self.interrupted else ""
+        again = f", {self.retried} fitted at the second attempt (by optim)" if self.retried else ""
+        lost = f"{len(self.failures)} failed{again}"
+        parts: list[Any] = [("", f"{tried}{stopped} replicates, {lost}; seed {self.seed}")]
+        if len(self.replicates) > 1:
+            frame = self.to_frame(level, kind=kind)
+            parts.append((f"{kind} intervals, {level:.0%}", frame))
+        counted = {"Failures": self.failures.value_counts(), "R's warnings": self.warnings_}
+        for heading, texts in counted.items():
+            if len(texts):
+                parts.append((heading, "\n".join(f"{k} × {text}" for text, k in texts.items())))
+        return Report(f"Parametric bootstrap of {self._snapshot.spec['fixed']}", parts)
+
+    def plot(self, level: float = 0.95, *, kind: str = "percentile") -> Figure:
+        """Histograms of the replicates with estimates and intervals."""
+        from ..show.plots import bootstrap_distributions
+
+        return bootstrap_distributions(self, level, kind)
+
+    def __repr__(self) -> str:
+        return f"<Bootstrap: {len(self.replicates)} replicates, {len(self.failures)} failures>"
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()

@@ -1,0 +1,288 @@
+"""Many models in one call: one for each group, outcome or spec; a row a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from os import PathLike
+from typing import Any, Union
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..core.snapshot import FitSnapshot
+from ..frame.design import check_columns, check_frame
+from ..errors import InstallationError, RBridgeError, SpecError
+from .parallel import Progress, collect
+from .result_file import ResultFile, fingerprint
+from ..results import METHODS, LmeResults
+from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
+
+Model = Union[str, ModelSpec, Mapping[str, Any]]
+
+ABOUT = ("converged", "reason", "warnings")
+TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fit, as plain data: its number, why it failed, and the numbers of its row."""
+
+    item: int
+    reason: str = ""
+    converged: bool = False
+    warnings: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> int:
+        return int(bool(self.reason))
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is to be fitted: every spec on every group of rows.
+
+    Attributes
+    ----------
+    data : DataFrame
+        The columns that the models need, rows sorted by group.
+    ends : (g + 1,) int array
+        Group k has the rows ``ends[k]:ends[k + 1]``.
+    specs : list of ModelSpec
+    labels : DataFrame
+        The columns that name each fit, one row a fit: the first spec on all groups, then the next.
+    se : tuple of str
+    """
+
+    data: pd.DataFrame
+    ends: NDArray[np.int64]
+    specs: list[ModelSpec]
+    labels: pd.DataFrame
+    se: tuple[str, ...]
+
+    def task(self, items: Sequence[int], start: int, stop: int) -> partial[list[Record]]:
+        """The fits ``items[start:stop]`` with the rows that they need, and no others."""
+        n_groups = len(self.ends) - 1
+        wanted = [divmod(item, n_groups) for item in items[start:stop]]
+        groups = [group for _, group in wanted]
+        first, last = self.ends[min(groups)], self.ends[max(groups) + 1]
+        fits = [
+            (item, self.specs[spec], *(self.ends[group : group + 2] - first))
+            for item, (spec, group) in zip(items[start:stop], wanted)
+        ]
+        return partial(_fit_all, self.data.iloc[first:last], fits, self.se)
+
+
+def lme_many(
+    model: Model | Sequence[Model] | Mapping[str, Model],
+    data: pd.DataFrame,
+    random: Random | None = None,
+    *,
+    by: str | Sequence[str] | None = None,
+    outcomes: Sequence[str] | None = None,
+    se: str | Sequence[str] = "expected",
+    n_jobs: int | None = None,
+    progress: Progress = True,
+    file: str | PathLike[str] | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Fit many models: one for each group of rows, each outcome, each spec, or all of these.
+
+    Parameters
+    ----------
+    model : str, ModelSpec, or several
+        A formula as for :func:`rbridge.lme` (with ``outcomes``, ``"~ age"`` will do), a spec,
+        a list of specs, or a dict of name to spec.
+    data : DataFrame
+    random : str or dict, optional
+        With a formula; without it the models are fitted by gls.
+    by : str or list of str, optional
+        Columns whose values make the groups. Rows without a value belong to none.
+    outcomes : list of str, optional
+        Each in turn is the response: columns, or expressions such as ``"log(y)"``.
+    se : str or list of str
+        Standard errors of the components by ``expected``, ``average``, ``observed``, ``delta``.
+    n_jobs : int or None
+        As in joblib; None is one process, or what ``joblib.parallel_backend`` says.
+    progress : bool or callable
+        A bar on a terminal, or a function of the numbers done, in all, and failed.
+    file : path, optional
+        Every finished fit is appended to this file (JSON, one line a fit). Called again with the
+        same models and data, only what is missing is fitted.
+    **options
+        With a formula: ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
+        ``na_action`` of :func:`rbridge.lme`.
+
+    Returns
+    -------
+    DataFrame
+        One row a fit: ``model``, ``outcome`` and the columns of ``by`` as far as there are
+        several; ``converged``, ``reason`` (why a fit failed, else empty), ``warnings``, ``nobs``,
+        ``llf``, ``aic``, ``bic``; the components by label with ``se_<method>.<label>``; the fixed
+        effects as ``fixed.<name>`` with ``se.fixed.<name>``.
+
+    Raises
+    ------
+    SpecError, DataError
+        A model that cannot be, a column that is not there: at once, before the first fit.
+    ResultFileError
+        ``file`` holds the results of other models or data.
+    """
+    check_frame(data)
+    job = _job(_specs(model, random, outcomes, options), data, by, se)
+    kept = ResultFile(file, fingerprint(job.data, _content(job))) if file is not None else None
+    records = [Record(**row) for row in kept.rows] if kept else []
+    missing = sorted(set(range(len(job.labels))) - {record.item for record in records})
+    keep = kept.append if kept else _nowhere
+    fresh, _ = collect(
+        partial(job.task, missing),
+        len(missing),
+        n_jobs=n_jobs,
+        progress=progress,
+        what="fits",
+        keep=keep,
+    )
+    return _frame(job, [*records, *fresh])
+
+
+def _nowhere(batch: Sequence[Record]) -> None:
+    pass
+
+
+def _content(job: Job) -> Any:
+    return [[spec.to_dict() for spec in job.specs], list(job.labels.columns), job.se]
+
+
+# --- what is to be fitted ---------------------------------------------------------------------
+
+
+def _specs(
+    model: Any, random: Random | None, outcomes: Sequence[str] | None, options: Mapping[str, Any]
+) -> list[tuple[dict[str, str], ModelSpec]]:
+    """Every spec with the labels that tell it from the others."""
+    if isinstance(outcomes, str):
+        outcomes = [outcomes]
+    if isinstance(model, str):
+        if outcomes and model.lstrip().startswith("~"):
+            model = f"{outcomes[0]} {model}"
+        model = gls_spec(model, **options) if random is None else lme_spec(model, random, **options)
+    elif random is not None or options:
+        given = ", ".join(["random"] * (random is not None) + list(options))
+        raise SpecError(f"{given} goes with a formula; a spec has its own")
+    labelled = [({}, model)] if isinstance(model, ModelSpec) else _several(model)
+    if not outcomes:
+        return labelled
+    return [
+        ({**labels, "outcome": outcome}, _with_outcome(spec, outcome))
+        for labels, spec in labelled
+        for outcome in outcomes
+    ]
+
+
+def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
+    if isinstance(models, Mapping) and "fixed" in models:
+        return [({}, ModelSpec.from_dict(models))]
+    named = models.items() if isinstance(models, Mapping) else enumerate(models)
+    specs = [
+        ({"model": name}, spec if isinstance(spec, ModelSpec) else ModelSpec.from_dict(spec))
+        for name, spec in named
+    ]
+    if not specs:
+        raise SpecError("there is no model to fit")
+    return specs
+
+
+def _with_outcome(spec: ModelSpec, outcome: str) -> ModelSpec:
+    return replace(spec, fixed=f"{outcome} ~{spec.fixed.split('~', 1)[1]}")
+
+
+def _job(
+    labelled: list[tuple[dict[str, str], ModelSpec]],
+    data: pd.DataFrame,
+    by: str | Sequence[str] | None,
+    se: str | Sequence[str],
+) -> Job:
+    by = [by] if isinstance(by, str) else list(by or ())
+    methods = (se,) if isinstance(se, str) else tuple(se)
+    if not set(methods) <= set(METHODS):
+        raise SpecError(f"se must be one or more of {', '.join(METHODS)}, not {se!r}")
+    needed = [name for _, spec in labelled for name in (*spec.columns(), *spec.group_columns())]
+    clash = [name for name in by if name in TAKEN]
+    if clash:
+        raise SpecError(f"rename {', '.join(clash)} in the data: the result has such a column")
+    columns = [name for name in dict.fromkeys([*by, *needed]) if name != "pi" or "pi" in data]
+    check_columns(data, columns)
+    rows, ends = _groups(data, by)
+    groups = data[by].iloc[rows[ends[:-1]]].reset_index(drop=True)
+    labels = [pd.DataFrame(names, groups.index).join(groups) for names, _ in labelled]
+    specs = [_for_speed(spec, methods) for _, spec in labelled]
+    table = pd.concat(labels, ignore_index=True)
+    return Job(data[columns].iloc[rows], ends, specs, table, methods)
+
+
+def _groups(data: pd.DataFrame, by: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows in the order of their groups, and where each group begins and ends."""
+    if not by:
+        return np.arange(len(data)), np.array([0, len(data)])
+    number = data.groupby(by, sort=True, observed=True).ngroup().to_numpy()
+    number = np.nan_to_num(number.astype(float), nan=-1).astype(np.int64)  # −1: no group
+    rows = np.argsort(number, kind="stable")
+    rows = rows[number[rows] >= 0]
+    if not len(rows):
+        raise SpecError(f"no row has a value of {', '.join(map(repr, by))}")
+    return rows, np.searchsorted(number[rows], np.arange(number.max() + 2))
+
+
+def _for_speed(spec: ModelSpec, se: Sequence[str]) -> ModelSpec:
+    """Without nlme's apVar where nobody asks for it."""
+    return spec if "delta" in se else replace(spec, control={"apVar": False, **spec.control})
+
+
+# --- in the worker ----------------------------------------------------------------------------
+
+
+def _fit_all(
+    data: pd.DataFrame, fits: Sequence[tuple[int, ModelSpec, int, int]], se: tuple[str, ...]
+) -> list[Record]:
+    return [_fit_one(item, spec, data.iloc[start:stop], se) for item, spec, start, stop in fits]
+
+
+def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]) -> Record:
+    from ..r import nlme
+
+    try:
+        return _record(item, nlme.fit(spec, data).snapshot, se)
+    except InstallationError:
+        raise  # no fit at all could succeed
+    except RBridgeError as error:
+        return Record(item, str(error))
+    except Exception as error:  # one odd data set must not cost the others
+        return Record(item, f"{type(error).__name__}: {error}")
+
+
+def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> Record:
+    fit = LmeResults(snapshot)
+    values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
+    said = list(fit.warnings_)
+    for method in se:
+        try:
+            errors = fit.varcomp_vcov(method).se
+        except RBridgeError as error:
+            said.append(f"no {method} standard errors: {error}")
+            continue
+        values |= {f"se_{method}.{name}": error for name, error in errors.items()}
+    values |= {f"fixed.{name}": value for name, value in fit.params.items()}
+    values |= {f"se.fixed.{name}": error for name, error in fit.bse.items()}
+    return Record(item, "", fit.converged, "; ".join(said), values)
+
+
+def _frame(job: Job, records: Sequence[Record]) -> pd.DataFrame:
+    """The rows in the order of the fits."""
+    ordered = sorted(records, key=lambda record: record.item)
+    labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)
+    about = pd.DataFrame({name: [getattr(r, name) for r in ordered] for name in ABOUT})
+    values = pd.DataFrame([dict(record.values) for record in ordered], index=labels.index)
+    return pd.concat([labels, about, values], axis=1)

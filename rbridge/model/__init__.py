@@ -1,0 +1,1 @@
+"""What is asked for: formulas, structures, specs; the standard library alone."""

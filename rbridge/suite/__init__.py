@@ -1,0 +1,1 @@
+"""Many models under watch: suites, records, drift."""

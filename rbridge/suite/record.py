@@ -1,0 +1,249 @@
+"""Records: R's answers about a suite, kept as readable JSON with where they came from.
+
+A record holds what R said (the answers) and the snapshot of the fit, from which the native core
+computes the same without R.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.snapshot import ApVar, FitSnapshot
+from ..datasets.sources import is_shipped, sha256
+from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
+from ..check.findings import OK, Finding
+from .json_text import dumps
+from ..results import LmeResults
+from .cases import Case
+from .run import Outcome, failed, fit_case
+from ..check.tolerances import DRIFT
+
+FORMAT = 1
+INFORMATION = ("expected", "average")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One quantity by name: a vector (r,) or a symmetric matrix (r, r)."""
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+Answers = dict[str, "Answer | str"]  # a text says why there is none
+
+
+def answers(fit: LmeResults) -> Answers:
+    """What R says about a fit, in the words of :data:`rbridge.check.tolerances.DRIFT`.
+
+    ``expected`` and ``average`` are lmeInfo's Fisher informations.
+    """
+    snap, names = fit.snapshot, fit.snapshot.coef_names
+    found: Answers = {
+        "logLik": Answer(("logLik",), np.array([snap.log_lik])),
+        "fixef": Answer(names, snap.beta),
+        "std.error": Answer(names, snap.std_error),
+        "varcomp": Answer(tuple(fit.varcomp.index), fit.varcomp.to_numpy()),
+    }
+    apvar = snap.apvar
+    if isinstance(apvar, ApVar):
+        found["Pars"] = Answer(apvar.names, apvar.pars)
+        found["apVar"] = Answer(apvar.names, apvar.cov)
+    else:
+        found["Pars"] = found["apVar"] = apvar.reason
+    for kind in INFORMATION:
+        try:
+            matrix = fit.lmeinfo.fisher_info(kind)
+            found[kind] = Answer(tuple(matrix.index), matrix.to_numpy())
+        except LmeInfoUnsupported as error:
+            found[kind] = str(error)
+    return found
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One model to record.
+
+    Attributes
+    ----------
+    case : Case
+    folder : Path
+        Where the record goes, as ``<name>.json``.
+    command : str
+    """
+
+    case: Case
+    folder: Path
+    command: str
+
+    @property
+    def name(self) -> str:
+        return self.case.name
+
+    @property
+    def where(self) -> str:
+        return self.case.where
+
+
+def record(item: Recording) -> Outcome:
+    """Fit a model, ask R everything and write the record; nothing is written where R fails."""
+    start = time.perf_counter()
+    try:
+        fit = fit_case(item.case)
+        text = dumps(_content(item, fit))
+    except RBridgeError as error:
+        return failed(item, error)
+    path = item.folder / f"{item.name}.json"
+    path.write_text(text, encoding="utf-8")
+    said = Finding("record", OK, None, f"written to {path}")
+    seconds = time.perf_counter() - start
+    return Outcome(item.name, item.where, item.name, (said,), None, fit.provenance, seconds)
+
+
+def _content(item: Recording, fit: LmeResults) -> dict[str, Any]:
+    case = item.case
+    place = (
+        case.data
+        if is_shipped(case.data)
+        else os.path.relpath(case.folder / case.data, item.folder)
+    )
+    return {
+        "format": FORMAT,
+        "name": case.name,
+        "command": item.command,
+        "provenance": fit.provenance,
+        "data": {
+            "data": place,
+            "category": list(case.category),
+            "sha256": sha256(case.data, case.folder),
+            "rows": fit.nobs,
+        },
+        "tolerance": dict(case.tolerance),
+        "expect": dict(case.expect),
+        "answers": {name: _plain(answer) for name, answer in answers(fit).items()},
+        **fit.snapshot.to_dict(),
+    }
+
+
+def _plain(answer: Answer | str) -> Any:
+    if isinstance(answer, str):
+        return answer
+    return {"names": list(answer.names), "values": answer.values.tolist()}
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as read.
+
+    Attributes
+    ----------
+    path : Path
+    case : Case
+    sha256 : str
+    answers : mapping of quantity to Answer, or to why there is none
+    snapshot : FitSnapshot
+    """
+
+    path: Path
+    case: Case
+    sha256: str
+    answers: Mapping[str, Answer | str]
+    snapshot: FitSnapshot
+
+    @property
+    def name(self) -> str:
+        return self.case.name
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """A record not yet read; so that a bad file costs its own model only."""
+
+    path: Path
+    with_r: bool
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
+
+def record_files(folder: Path, with_r: bool) -> tuple[RecordFile, ...]:
+    """The records of a folder.
+
+    Raises
+    ------
+    RecordError
+        There is none.
+    """
+    found = tuple(RecordFile(path, with_r) for path in sorted(folder.glob("*.json")))
+    if not found:
+        raise RecordError(f"{folder}: there is no record (rbridge record --suite … -o {folder})")
+    return found
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    RecordError
+        The file is no record, or its parts do not fit together.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (
+            not isinstance(content, dict)
+            or content.get("format") != FORMAT
+            or "answers" not in content
+        ):
+            raise RecordError(f"not a record of format {FORMAT}")
+        snapshot = FitSnapshot.from_dict(content)
+        data = content["data"]
+        case = Case(
+            name=str(content["name"]),
+            spec=LmeResults(snapshot).spec,
+            data=str(data["data"]),
+            folder=path.parent,
+            category=tuple(data["category"]),
+            tolerance=dict(content["tolerance"]),
+            expect=dict(content["expect"]),
+            where=str(path),
+        )
+        given = {name: _answer(name, content["answers"][name]) for name in DRIFT}
+        return Record(path, case, str(data["sha256"]), given, snapshot)
+    except (RBridgeError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise RecordError(f"{path}: not a readable record: {what}") from None
+
+
+def _answer(name: str, given: Any) -> Answer | str:
+    if isinstance(given, str):
+        return given
+    values = np.array(given["values"], dtype=float)
+    answer = Answer(tuple(map(str, given["names"])), values)
+    if set(values.shape) != {len(answer.names)} or values.ndim > 2:
+        raise RecordError(f"{name}: {len(answer.names)} names for values of shape {values.shape}")
+    return answer

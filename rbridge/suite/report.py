@@ -1,0 +1,169 @@
+"""The outcome of a suite as text, JSON, markdown, JUnit XML and HTML."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, Finding, lines
+from ..show.report import Part, Report, pipe_table
+from .run import AGREE, DISAGREE, UNCHECKABLE, VERDICTS, Outcome, versions
+
+COMMENT_LIMIT = 60_000  # characters; a pull-request comment holds 65 536
+_MARKS = {AGREE: MARKS[OK], DISAGREE: MARKS[FAILURE], UNCHECKABLE: MARKS[UNCHECKED]}
+_SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform")
+
+
+@dataclass(frozen=True)
+class SuiteReport:
+    """The outcomes of all models of a suite or of a folder of records.
+
+    Attributes
+    ----------
+    title : str
+    outcomes : tuple of Outcome
+    recorded : bool
+        The models come from records, whose versions are then shown.
+    """
+
+    title: str
+    outcomes: tuple[Outcome, ...]
+    recorded: bool = False
+
+    @property
+    def code(self) -> int:
+        """Exit status: 1 where a model disagrees, else 2 where one could not be checked, else 0."""
+        codes = {outcome.code for outcome in self.outcomes}
+        return next((c for c in (DISAGREE, UNCHECKABLE) if c in codes), AGREE)
+
+    @property
+    def bad(self) -> tuple[Outcome, ...]:
+        """The models that do not agree."""
+        return tuple(o for o in self.outcomes if o.code != AGREE)
+
+    def headline(self) -> str:
+        """``83 models: 82 agree, 1 disagrees``."""
+        counts = {c: sum(o.code == c for o in self.outcomes) for c in VERDICTS}
+        words = {AGREE: ("agrees", "agree"), DISAGREE: ("disagrees", "disagree")}
+        parts = [f"{n} {words.get(c, (VERDICTS[c],) * 2)[n != 1]}" for c, n in counts.items() if n]
+        n = len(self.outcomes)
+        return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
+
+    def to_text(self) -> str:
+        """For a terminal."""
+        return str(self._report())
+
+    def to_html(self) -> str:
+        """A page of its own, without external resources."""
+        title = f"<title>{html.escape(self.title)}</title>"
+        head = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}'
+        return f"{head}<body>{self._report().to_html()}</body></html>\n"
+
+    def to_markdown(self) -> str:
+        """For a pull-request comment: what is wrong first, everything folded away below."""
+        blocks = [f"### {_MARKS[self.code]} {self.title}: {self.headline()}"]
+        blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self.bad]
+        rest = self.outcomes
+        while True:
+            table = pipe_table(_table(rest)) if rest else "(not shown)"
+            inside = f"{table}\n\n{self._versions()}"
+            folded = f"<details><summary>All models</summary>\n\n{inside}\n</details>"
+            if sum(map(len, blocks)) + len(folded) <= COMMENT_LIMIT or not (rest or blocks[1:]):
+                return "\n\n".join([*blocks, folded]) + "\n"
+            rest, blocks = self._shorter(rest, blocks)
+
+    def _shorter(
+        self, rest: tuple[Outcome, ...], blocks: list[str]
+    ) -> tuple[tuple[Outcome, ...], list[str]]:
+        """Half as many agreeing models in the table; then half as many problems in full."""
+        if rest:
+            return rest[: len(rest) // 2], blocks
+        kept = blocks[: 1 + (len(blocks) - 1) // 2]
+        return rest, [*kept, "… and more: see the full report"] if len(kept) > 1 else kept
+
+    def to_json(self) -> str:
+        """Everything."""
+        content = {
+            "suite": self.title,
+            "exit": self.code,
+            "provenance": versions(self.outcomes),
+            "models": [_plain(outcome) for outcome in self.outcomes],
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    def to_junit(self) -> str:
+        """JUnit XML: one test case a model."""
+        codes = [outcome.code for outcome in self.outcomes]
+        counts = {
+            "tests": len(codes),
+            "failures": codes.count(DISAGREE),
+            "errors": codes.count(UNCHECKABLE),
+            "time": f"{sum(o.seconds for o in self.outcomes):.3f}",
+        }
+        attributes = {"name": self.title, **{key: str(value) for key, value in counts.items()}}
+        root = ElementTree.Element("testsuite", attributes)
+        for outcome in self.outcomes:
+            _junit_case(root, self.title, outcome)
+        return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+    def _report(self) -> Report:
+        parts: list[tuple[str, Part]] = [("", _table(self.outcomes))]
+        parts += [(f"{o.name} ({o.where})", lines(_told(o))) for o in self.bad]
+        parts.append(("", f"{self._versions()}\n{self.headline()}"))
+        return Report(f"Cross-check: {self.title}", parts)
+
+    def _versions(self) -> str:
+        found = versions(self.outcomes)
+        shown = ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
+        return f"recorded with {shown}" if self.recorded and shown else shown
+
+
+def _told(outcome: Outcome) -> list[Finding]:
+    """What explains a verdict: everything but what is in order."""
+    return [finding for finding in outcome.findings if finding.level not in (OK, NOTE)]
+
+
+def _markdown(outcome: Outcome) -> str:
+    texts = (f"- {MARKS[f.level]} {f.code}: {' '.join(f.text.split())}" for f in _told(outcome))
+    return "\n".join(text[:1000] for text in texts)
+
+
+def _table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row a model: verdict, the gaps, seconds."""
+    rows = [
+        [_MARKS[o.code], *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"]
+        for o in outcomes
+    ]
+    index = pd.Index([o.name for o in outcomes], name="model")
+    return pd.DataFrame(rows, index=index, columns=["verdict", "A", "B", "C", "seconds"])
+
+
+def _size(size: float | None) -> str:
+    return "–" if size is None else f"{size:.0e}"
+
+
+def _plain(outcome: Outcome) -> Mapping[str, Any]:
+    return {
+        "name": outcome.name,
+        "where": outcome.where,
+        "model": outcome.title,
+        "verdict": VERDICTS[outcome.code],
+        "findings": [vars(finding) for finding in outcome.findings],
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _junit_case(root: ElementTree.Element, suite: str, outcome: Outcome) -> None:
+    attributes = {"classname": suite, "name": outcome.name, "time": f"{outcome.seconds:.3f}"}
+    case = ElementTree.SubElement(root, "testcase", attributes)
+    if outcome.code != AGREE:
+        tag = "failure" if outcome.code == DISAGREE else "error"
+        told = ElementTree.SubElement(case, tag, {"message": VERDICTS[outcome.code]})
+        told.text = lines(_told(outcome))
+    ElementTree.SubElement(case, "system-out").text = lines(outcome.findings)

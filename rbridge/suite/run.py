@@ -1,0 +1,226 @@
+"""Running a suite: every model for itself, in this process or in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import pandas as pd
+
+from ..api import fit_spec
+from ..datasets.sources import load_data
+from ..errors import FitError, RBridgeError
+from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from ..r.session import isolated_batch
+from ..results import LmeResults
+from .cases import Case
+
+AGREE, DISAGREE, UNCHECKABLE = 0, 1, 2  # exit codes of `rbridge crosscheck`
+VERDICTS = {AGREE: "agrees", DISAGREE: "disagrees", UNCHECKABLE: "could not be checked"}
+
+
+class Named(Protocol):
+    """A model to look at: of a suite or of a record."""
+
+    @property
+    def name(self) -> str:
+        ...
+
+    @property
+    def where(self) -> str:
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one model.
+
+    Attributes
+    ----------
+    name, where : str
+    title : str
+        The model in one line.
+    findings : tuple of Finding
+    table : DataFrame or None
+        As :attr:`Crosscheck.table`.
+    provenance : mapping of str to str
+    seconds : float
+    """
+
+    name: str
+    where: str
+    title: str
+    findings: tuple[Finding, ...]
+    table: pd.DataFrame | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> int:
+        """0 agrees, 1 disagrees, 2 could not be checked."""
+        levels = {finding.level for finding in self.findings}
+        return DISAGREE if FAILURE in levels else UNCHECKABLE if UNCHECKED in levels else AGREE
+
+    def size(self, code: str) -> float | None:
+        """Size of the finding of that code, where there is one."""
+        return next((f.size for f in self.findings if f.code == code), None)
+
+
+def fit_case(case: Case) -> LmeResults:
+    """Fit the model of a case on its data; R's warnings stay in the result."""
+    data = load_data(case.data, case.folder, case.category)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fit_spec(case.spec, data)
+
+
+def check_case(case: Case) -> Outcome:
+    """Fit and cross-check one model; its failure is its own outcome."""
+    start = time.perf_counter()
+    try:
+        check = fit_case(case).crosscheck()
+        outcome = Outcome(
+            case.name, case.where, check.title, check.findings, check.table, check.provenance
+        )
+    except RBridgeError as error:
+        outcome = failed(case, error)
+    findings = judged(outcome.findings, case.tolerance, case.expect)
+    return replace(outcome, findings=findings, seconds=time.perf_counter() - start)
+
+
+def failed(case: Named, error: BaseException) -> Outcome:
+    """The outcome of a model that could not be fitted or read."""
+    what = "nlme: " if isinstance(error, FitError) else ""
+    finding = Finding("fit", UNCHECKED, None, f"{what}{error}")
+    return Outcome(case.name, case.where, case.name, (finding,))
+
+
+def judged(
+    findings: Iterable[Finding], tolerance: Mapping[str, float], expect: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Findings by the suite's own tolerances and expectations."""
+    found = [_by_tolerance(finding, tolerance) for finding in findings]
+    return tuple(_by_expectation(found, expect))
+
+
+def _by_tolerance(finding: Finding, tolerance: Mapping[str, float]) -> Finding:
+    limit = tolerance.get(finding.code)
+    if limit is None or finding.size is None:
+        return finding
+    if finding.size > limit:
+        text = f"{finding.text} (the suite allows {limit:g})"
+        return replace(finding, level=FAILURE, text=text)
+    return replace(finding, level=OK if finding.level == FAILURE else finding.level)
+
+
+def _by_expectation(found: Sequence[Finding], expect: Mapping[str, str]) -> Iterator[Finding]:
+    """Known findings become notes; one that was expected and did not come is a failure."""
+    for finding in found:
+        text = expect.get(finding.code)
+        known = text is not None and _says(finding, text)
+        yield replace(finding, level=NOTE, text=f"known: {finding.text}") if known else finding
+    for code, text in expect.items():
+        if not any(f.code == code and _says(f, text) for f in found):
+            said = "; ".join(f.text for f in found if f.code == code) or "nothing"
+            message = f"{code} was expected to say {text!r} and says: {said}"
+            yield Finding("expect", FAILURE, None, message)
+
+
+def _says(finding: Finding, text: str) -> bool:
+    wanted = text.removeprefix("known:").strip().lower()
+    return finding.level != OK and wanted in finding.text.lower()
+
+
+# --- several processes ------------------------------------------------------------------------
+
+Item = TypeVar("Item", bound=Named)
+
+
+def run(
+    items: Sequence[Item],
+    work: Callable[[Item], Outcome],
+    jobs: int = 1,
+    tick: Callable[[Outcome], object] = lambda outcome: None,
+) -> tuple[Outcome, ...]:
+    """Outcomes of all items, in their order.
+
+    Parameters
+    ----------
+    items : sequence
+    work : callable
+        Importable by name, for it travels to other processes.
+    jobs : int
+        Processes; 1 works in this one.
+    tick : callable
+        Called with each outcome as it comes.
+    """
+    done: dict[int, Outcome] = {}
+    stream = _one_by_one(items, work) if jobs == 1 else _parallel(items, work, jobs)
+    for number, outcome in stream:
+        done[number] = outcome
+        tick(outcome)
+    return tuple(done[number] for number in range(len(items)))
+
+
+def _one_by_one(
+    items: Sequence[Item], work: Callable[[Item], Outcome]
+) -> Iterator[tuple[int, Outcome]]:
+    with isolated_batch():
+        for number, item in enumerate(items):
+            yield number, guarded(work, item)
+
+
+def guarded(work: Callable[[Item], Outcome], item: Item) -> Outcome:
+    """The outcome, also where ``work`` has a bug: one bad model costs that model only."""
+    try:
+        return work(item)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.filename}:{last.lineno}"
+        return failed(item, RuntimeError(f"{type(error).__name__}: {error} ({place})"))
+
+
+def _parallel(
+    items: Sequence[Item], work: Callable[[Item], Outcome], jobs: int
+) -> Iterator[tuple[int, Outcome]]:
+    """Outcomes as they come. A process that dies takes its pool along: the rest is done alone."""
+    left = dict(enumerate(items))
+    yield from _pool(left, work, min(jobs, max(len(items), 1)))
+    for number, item in list(left.items()):
+        yield from _pool(left, work, 1, only=number)
+        if number in left:
+            yield number, failed(item, RuntimeError("its process died: R or a library crashed"))
+
+
+def _pool(
+    left: dict[int, Item], work: Callable[[Item], Outcome], jobs: int, only: int | None = None
+) -> Iterator[tuple[int, Outcome]]:
+    # R must be started after the fork, and no fork is safe once it runs: fresh processes
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        numbers = list(left) if only is None else [only]
+        futures: dict[Future[Outcome], int] = {
+            pool.submit(guarded, work, left[n]): n for n in numbers
+        }
+        for future in as_completed(futures):
+            try:
+                outcome = future.result()
+            except BrokenExecutor:
+                continue
+            del left[futures[future]]
+            yield futures[future], outcome
+    except BrokenExecutor:  # it broke while models were still being handed out
+        return
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def versions(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """The provenance that the outcomes share."""
+    return next((dict(o.provenance) for o in outcomes if o.provenance), {})
