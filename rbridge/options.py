@@ -1,0 +1,70 @@
+"""Arguments with a closed choice: one of a few words, a share, and the word that was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from .errors import RBridgeError, SpecError
+
+T = TypeVar("T")
+
+
+def one_of(
+    value: object,
+    allowed: Iterable[T],
+    name: str,
+    *,
+    quote: bool = False,
+    error: type[RBridgeError] = SpecError,
+) -> T:
+    """The one of ``allowed`` that equals the value.
+
+    Parameters
+    ----------
+    value : object
+        What the user gave.
+    allowed : iterable, or mapping of choice to what the message calls it
+    name : str
+        Of the argument.
+    quote : bool
+        ``must be 'a', 'b' or 'c'`` in place of ``must be one of a, b, c``.
+    error : class
+        Of the exception.
+
+    Raises
+    ------
+    SpecError, or ``error``
+        ``name must be one of a, b, c, not 'x'``.
+    """
+    choices = list(allowed)
+    for choice in choices:
+        if choice == value:
+            return choice
+    shown = list(allowed.values()) if isinstance(allowed, Mapping) else choices
+    words = alternatives(shown) if quote else f"one of {', '.join(map(str, shown))}"
+    raise error(f"{name} must be {words}, not {value!r}")
+
+
+def alternatives(choices: Iterable[object]) -> str:
+    """``'a', 'b' or 'c'``."""
+    *most, last = map(repr, choices)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def check_share(value: float, name: str = "level") -> None:
+    """Refuse what does not lie strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise SpecError(f"{name} must lie between 0 and 1, not {value}")
+
+
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known word most like this one; empty where none is alike (see :mod:`difflib`)."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str], *, quote: bool = True) -> str:
+    """What to append to "there is no 'wrod'": ``; did you mean 'word'?``, or nothing."""
+    close = closest(word, known)
+    return f"; did you mean {repr(close) if quote else close}?" if close else ""
