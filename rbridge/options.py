@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from .errors import RBridgeError, SpecError
@@ -38,11 +39,10 @@ def one_of(
     SpecError, or ``error``
         ``name must be one of a, b, c, not 'x'``.
     """
-    choices = list(allowed)
-    for choice in choices:
-        if choice == value:
-            return choice
-    shown = list(allowed.values()) if isinstance(allowed, Mapping) else choices
+    known: dict[object, T] = {choice: choice for choice in allowed}
+    with suppress(KeyError, TypeError):  # what has no hash, an array say, is none of them
+        return known[value]
+    shown = list(allowed.values()) if isinstance(allowed, Mapping) else list(known)
     words = alternatives(shown) if quote else f"one of {', '.join(map(str, shown))}"
     raise error(f"{name} must be {words}, not {value!r}")
 

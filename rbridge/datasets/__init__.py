@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from copy import deepcopy
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError
+from ..options import closest
 
 __all__ = ["describe", "load", "names"]
 
@@ -56,13 +56,15 @@ def load(name: str) -> pd.DataFrame:
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    return json.loads((files(__name__) / "datasets.json").read_text(encoding="utf-8"))
+    text = (files(__name__) / "datasets.json").read_text(encoding="utf-8")
+    catalogue: dict[str, Any] = json.loads(text)
+    return catalogue
 
 
 def _known(name: str) -> str:
     key = str(name).lower()
     if key in _catalogue()["datasets"]:
         return key
-    near = difflib.get_close_matches(key, names(), n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = closest(key, names())
+    hint = f" Did you mean {near!r}?" if near else ""
     raise DataError(f"There is no data set {name!r}.{hint} There are: {', '.join(names())}.")

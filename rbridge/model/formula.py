@@ -6,13 +6,13 @@ formula can name nothing but columns, numbers, strings and the functions of the 
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Union
 
 from ..errors import FormulaError
+from ..options import closest
 
 
 @dataclass(frozen=True)
@@ -271,8 +271,7 @@ _PYTHON = {"C": "factor", "np.power": "I(x^2)", "center": "scale", "standardize"
 def _instead(function: str) -> str:
     """R's word for what was written as in patsy or numpy, or misspelt."""
     last = function.split(".")[-1]
-    close = difflib.get_close_matches(last, FUNCTIONS, 1, 0.8)
-    word = _PYTHON.get(function) or (last if last in FUNCTIONS else close[0] if close else "")
+    word = _PYTHON.get(function) or closest(last, FUNCTIONS, 0.8)
     return f"; R's word is {word}" if word else ""
 
 
@@ -280,15 +279,6 @@ def variables(node: Node | None) -> list[str]:
     """Names of the columns that the expression uses, each once, in reading order."""
     names = [part.name for part in walk(node) if isinstance(part, Name)] if node else []
     return list(dict.fromkeys(names))
-
-
-def rename(node: Node, name_of: Callable[[str], str]) -> Node:
-    """The same expression with every column renamed."""
-    if isinstance(node, Name):
-        return replace(node, name=name_of(node.name))
-    if isinstance(node, Call):
-        return replace(node, args=tuple(rename(arg, name_of) for arg in node.args))
-    return node
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
 from ..errors import FormulaError, SpecError
+from ..options import did_you_mean, one_of
 from .formula import Call, Formula, Name, parse, parse_formula
 from .structure_text import as_structure, formula_text, structure_from_node
 from .structures import CorStruct, Structure, pdLogChol
@@ -65,8 +65,8 @@ class ModelSpec:
     na_action: str = "drop"
 
     def __post_init__(self) -> None:
-        _one_of(self.method, METHODS, "method")
-        _one_of(self.na_action, NA_ACTIONS, "na_action")
+        one_of(self.method, METHODS, "method", quote=True)
+        one_of(self.na_action, NA_ACTIONS, "na_action", quote=True)
         formula = parse_formula(self.fixed)
         if formula.lhs is None:
             raise FormulaError("the fixed formula needs a response: 'y ~ x'", self.fixed, 0)
@@ -162,16 +162,9 @@ def _plain_contrast(name: str, value: Any) -> Any:
     return plain if counted else {**plain, "index": list(map(str, value.index))}
 
 
-def _one_of(value: object, allowed: Sequence[str], argument: str) -> None:
-    if value not in allowed:
-        names = " or ".join(repr(a) for a in allowed)
-        raise SpecError(f"{argument} must be {names}, not {value!r}")
-
-
 def _check_control(kind: str, name: str, value: object) -> None:
     if name not in CONTROL[kind]:
-        close = difflib.get_close_matches(name, CONTROL[kind], 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, CONTROL[kind])
         known = ", ".join(sorted(CONTROL[kind]))
         raise SpecError(f"control has no {name!r} for {kind}{hint} (known: {known})")
     _check_value(f"control[{name!r}]", value, CONTROL[kind][name])
@@ -188,8 +181,8 @@ def _check_value(argument: str, value: object, wanted: str) -> None:
         ok = ok and (wanted == "number" or value == int(value))  # type: ignore[call-overload]
         wanted = f"a {wanted}, not negative"
     else:
-        ok = isinstance(value, str) and value in wanted.split()
-        wanted = " or ".join(map(repr, wanted.split()))
+        one_of(value, wanted.split(), argument, quote=True)
+        return
     if not ok:
         raise SpecError(f"{argument} must be {wanted}, not {value!r}")
 

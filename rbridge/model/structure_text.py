@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from ..errors import StructureError
+from ..options import did_you_mean
 from .formula import CONSTANTS, PLAIN_NAME, Call, Constant, Name, Node, parse
 from .structures import (
     corAR1,
@@ -55,8 +55,7 @@ def structure_class(name: str, kind: str) -> type[Structure]:
     if found is not None and found.kind == kind:
         return found
     names = [n for n, cls in STRUCTURES.items() if cls.kind == kind]
-    close = difflib.get_close_matches(name, names, 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, names, quote=False)
     raise StructureError(f"there is no {kind} {name!r}{hint} (known: {', '.join(names)})")
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
 
 from ..errors import SpecError, StructureError
+from ..options import one_of
 from .formula import Formula, parse_formula
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
 ByStratum = Union[Number, Mapping[str, Number], None]
 
+METRICS = ("euclidean", "maximum", "manhattan")
 FITTED = frozenset({"fitted", "resid"})  # covariates that nlme computes from the fit itself
 
 
@@ -232,9 +234,8 @@ class CorSpatial(CorStruct):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.metric not in ("euclidean", "maximum", "manhattan"):
-            message = "must be 'euclidean', 'maximum' or 'manhattan'"
-            raise StructureError(f"{self.r_class}: metric {message}, not {self.metric!r}")
+        what = f"{self.r_class}: metric"
+        one_of(self.metric, METRICS, what, quote=True, error=StructureError)
 
 
 class corExp(CorSpatial):
