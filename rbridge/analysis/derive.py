@@ -14,7 +14,8 @@ from ..core.derivatives import complex_step
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import Points, Quantity
 from ..core.quantities.reliability import reliability_of
-from ..core.snapshot import Array, FitSnapshot
+from ..core.arrays import Array
+from ..core.snapshot import FitSnapshot
 from ..core.quantities.vocabulary import Vocabulary
 from ..errors import SpecError
 from ..results import LmeResults, VarcompVcov

@@ -17,7 +17,8 @@ from ..core.intervals.profile import Profiler
 from ..core.quantities.quantity import Quantity, component_quantities
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.intervals.satterthwaite import satterthwaite
-from ..core.snapshot import Array, FitSnapshot, PdBlock
+from ..core.arrays import Array
+from ..core.snapshot import FitSnapshot, PdBlock
 from ..core.unconstrained import UNSTRUCTURED
 from .derive import derived, values
 from ..errors import DataError, RBridgeError, RWarning, SpecError

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.quantities.quantity import Point, Quantity, squared_deviations
-from ..core.snapshot import Array, RandomLevel, VarFunc
+from ..core.arrays import Array
+from ..core.snapshot import RandomLevel, VarFunc
 from .derive import derived
 from ..errors import SpecError
 from ..model.formula import Name

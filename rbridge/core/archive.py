@@ -1,18 +1,18 @@
-"""Files that may come from anybody: nothing is allocated that a file does not hold."""
+"""Snapshots as JSON and arrays; from a file, nothing is allocated that it does not hold."""
 
 from __future__ import annotations
 
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import SnapshotError
+from .arrays import Array
 
 SMALL = 2**28  # bytes that any archive may unpack to; beyond it, at most a hundredfold
 UNREADABLE = (
@@ -30,7 +30,7 @@ def check_size(archive: zipfile.ZipFile) -> None:
         raise SnapshotError(f"its {packed} bytes would unpack to {unpacked}: no snapshot does so")
 
 
-def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def read_array(archive: zipfile.ZipFile, name: str) -> Array:
     """Array ``a0``, ``a1`` … of an archive: plain numbers, as many as the member holds."""
     if not (isinstance(name, str) and name[:1] == "a" and name[1:].isdecimal()):
         raise SnapshotError(f"no array can be called {name!r}")
@@ -57,7 +57,41 @@ def _header(member: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any
     return shape, by_column, dtype
 
 
-def check_fields(part: Any, types: Mapping[str, type]) -> None:
+def encode(value: Any, store: Callable[[Array], Any]) -> Any:
+    """Plain JSON for ``value``, with what ``store`` gives in place of an array."""
+    if is_dataclass(value):
+        content = {f.name: encode(getattr(value, f.name), store) for f in fields(value)}
+        return {"type": type(value).__name__, "fields": content}
+    if isinstance(value, np.ndarray):
+        return {"array": store(value)}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: encode(item, store) for key, item in value.items()}}
+    if isinstance(value, (tuple, list)):
+        return [encode(item, store) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def decode(value: Any, fetch: Callable[[Any], Array], types: Mapping[str, type]) -> Any:
+    """Inverse of :func:`encode`, over a closed list of types."""
+    if isinstance(value, list):
+        return tuple(decode(item, fetch, types) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return fetch(value["array"])
+    if "mapping" in value:
+        return {key: decode(item, fetch, types) for key, item in value["mapping"].items()}
+    if value.get("type") not in types:
+        raise SnapshotError(f"unknown part {value.get('type')!r}")
+    content = {key: decode(item, fetch, types) for key, item in value["fields"].items()}
+    part = types[value["type"]](**content)
+    _check_fields(part, types)
+    return part
+
+
+def _check_fields(part: Any, types: Mapping[str, type]) -> None:
     """Fields of a dataclass hold what their annotations say; arrays check themselves.
 
     ``types`` has the classes that an annotation may name.

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import ApVarError, DataError, SnapshotError, SpecError
 from . import derivatives, parameters
-from .snapshot import ApVarUnavailable, Array, FitSnapshot
+from .arrays import Array
+from .snapshot import ApVarUnavailable, FitSnapshot
 
 
 @dataclass(frozen=True)

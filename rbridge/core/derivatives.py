@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .snapshot import Array
+from .arrays import Array
 
 Function = Callable[[Array], Any]
 

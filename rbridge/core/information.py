@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import InformationError, SpecError
 from . import parameters
+from .arrays import Array
 from .engine.contractions import contract
 from .engine.forms import Forms, Method, Path
 from .engine.model import model_at
 from .snapshot import FitSnapshot
 
-Array = NDArray[Any]
 Kind = Literal["expected", "average", "observed"]
 _SINGULAR = 1e-12  # smallest admissible ratio of eigenvalues, parameters in units of their own
 
@@ -102,7 +102,7 @@ def information(
 
 
 def information_from(forms: Forms, kind: Kind) -> Information:
-    """One kind of information from the result of :func:`~rbridge.core.engine.contractions.contract`."""
+    """One kind of information from what :func:`~.engine.contractions.contract` gave."""
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(get_args(Kind))}")
     if kind == "expected":

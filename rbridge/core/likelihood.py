@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .arrays import Array
 from .engine.contractions import contract
 from .engine.covariance import NotPositiveDefinite
 from .engine.forms import Method
 from .snapshot import FitSnapshot
-
-Array = NDArray[Any]
 
 
 def log_likelihood(

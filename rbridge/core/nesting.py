@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from .snapshot import Array, CorStruct, FitSnapshot, RandomLevel, VarFunc
+from .arrays import Array
+from .snapshot import CorStruct, FitSnapshot, RandomLevel, VarFunc
 
 _FREE_COVARIANCES = ("pdLogChol", "pdSymm", "pdNatural")
 _NESTED = {

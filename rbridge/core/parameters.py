@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SnapshotError
+from .arrays import Array
 from .derivatives import complex_step
-from .snapshot import ApVar, Array, CorStruct, FitSnapshot, PdBlock, RandomLevel
+from .snapshot import ApVar, CorStruct, FitSnapshot, PdBlock, RandomLevel
 from .unconstrained import (
     cor_kinds,
     cor_natural,

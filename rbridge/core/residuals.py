@@ -9,10 +9,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import SpecError
-from .engine.correlation import NotPositiveDefinite, _equal_sizes
+from .arrays import Array, group_starts
+from .engine.correlation import NotPositiveDefinite, equal_sizes
 from .engine.covariance import correlation, deviation
-from .engine.layout import _starts
-from .snapshot import Array, CorStruct, FitSnapshot
+from .snapshot import CorStruct, FitSnapshot
 
 ResidualType = Literal["response", "pearson", "normalized"]
 
@@ -80,7 +80,7 @@ class Roots:
     @classmethod
     def of(cls, cor: CorStruct) -> Roots:
         """The roots at the estimates."""
-        parts = _equal_sizes(cor, cor.covariate, _starts(cor.codes))
+        parts = equal_sizes(cor, cor.covariate, group_starts(cor.codes))
         return cls(cor.cor_class, tuple((*part[:2], _root(cor, part[2])) for part in parts))
 
     def color(self, z: Array) -> Array:

@@ -12,9 +12,10 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from ..errors import ApVarError, SpecError
+from .arrays import Array
 from .derivatives import complex_step
 from .parameters import natural_from_unconstrained, tau_basis
-from .snapshot import ApVar, ApVarUnavailable, Array, FitSnapshot, RandomLevel
+from .snapshot import ApVar, ApVarUnavailable, FitSnapshot, RandomLevel
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import Array
 from .residuals import Roots, standard_deviations
-from .snapshot import Array, FitSnapshot
+from .snapshot import FitSnapshot
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import SnapshotError
-from .archive import UNREADABLE, check_fields, check_size, read_array
+from .archive import UNREADABLE, check_size, decode, encode, read_array
+from .arrays import Array
 
-Array = NDArray[Any]
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
 
 
@@ -309,7 +308,7 @@ class FitSnapshot:
             arrays.append(array)
             return f"a{len(arrays) - 1}"
 
-        meta = {"format": FORMAT, "snapshot": _encode(self, store)}
+        meta = {"format": FORMAT, "snapshot": encode(self, store)}
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("snapshot.json", json.dumps(meta, ensure_ascii=False))
             for number, array in enumerate(arrays):
@@ -340,7 +339,7 @@ class FitSnapshot:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, arrays as nested lists; :meth:`from_dict` reads it back."""
-        return {"format": FORMAT, "snapshot": _encode(self, np.ndarray.tolist)}
+        return {"format": FORMAT, "snapshot": encode(self, np.ndarray.tolist)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FitSnapshot:
@@ -352,7 +351,7 @@ def _revived(meta: Any, fetch: Callable[[Any], Array]) -> FitSnapshot:
     if not isinstance(meta, Mapping) or meta.get("format") != FORMAT:
         raise SnapshotError(f"not a snapshot of format {FORMAT}")
     try:
-        snapshot = _decode(meta["snapshot"], fetch)
+        snapshot = decode(meta["snapshot"], fetch, _TYPES)
     except UNREADABLE as error:
         if isinstance(error, SnapshotError):
             raise
@@ -366,37 +365,3 @@ _TYPES = {
     cls.__name__: cls
     for cls in (PdBlock, RandomLevel, CorStruct, VarFunc, ApVar, ApVarUnavailable, FitSnapshot)
 }
-
-
-def _encode(value: Any, store: Callable[[Array], Any]) -> Any:
-    """Plain JSON for ``value``, with what ``store`` gives in place of an array."""
-    if is_dataclass(value):
-        content = {f.name: _encode(getattr(value, f.name), store) for f in fields(value)}
-        return {"type": type(value).__name__, "fields": content}
-    if isinstance(value, np.ndarray):
-        return {"array": store(value)}
-    if isinstance(value, Mapping):
-        return {"mapping": {key: _encode(item, store) for key, item in value.items()}}
-    if isinstance(value, (tuple, list)):
-        return [_encode(item, store) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
-
-
-def _decode(value: Any, fetch: Callable[[Any], Array]) -> Any:
-    """Inverse of :func:`_encode`, over a closed list of types."""
-    if isinstance(value, list):
-        return tuple(_decode(item, fetch) for item in value)
-    if not isinstance(value, dict):
-        return value
-    if "array" in value:
-        return fetch(value["array"])
-    if "mapping" in value:
-        return {key: _decode(item, fetch) for key, item in value["mapping"].items()}
-    if value.get("type") not in _TYPES:
-        raise SnapshotError(f"unknown part {value.get('type')!r}")
-    content = {key: _decode(item, fetch) for key, item in value["fields"].items()}
-    part = _TYPES[value["type"]](**content)
-    check_fields(part, _TYPES)
-    return part

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.linalg import expm
 
 from ..errors import SnapshotError
-from .snapshot import Array, CorStruct, VarFunc
+from .arrays import Array
+from .snapshot import CorStruct, VarFunc
 
 UNSTRUCTURED = ("pdLogChol", "pdSymm")  # coded as pdNatural where apVar says natural
 LOG_RANGE = ("corExp", "corGaus", "corLin", "corRatio", "corSpher")

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import special
 
 from ..core.residuals import autocorrelation, residuals
-from ..core.snapshot import Array, FitSnapshot
+from ..core.arrays import Array
+from ..core.snapshot import FitSnapshot
 from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, wrap
 
 if TYPE_CHECKING:

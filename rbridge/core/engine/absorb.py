@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import InformationError
+from ..arrays import Array
 from .covariance import NotPositiveDefinite
 
-Array = NDArray[Any]
 Starts = Array | None  # first cell of each group to sum; None: one sum of all cells
 
 

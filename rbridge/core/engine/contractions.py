@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...errors import SnapshotError
+from ..arrays import Array
+from ..snapshot import FitSnapshot
 from .absorb import Moments, absorb, absorb_flat
-from .within import base_moments, base_pairs
 from .covariance import NotPositiveDefinite
 from .dense import dense_forms
 from .forms import Forms, Method
 from .layout import Layout, NotNested, between, layout
 from .model import Model, model_at
-from ..snapshot import FitSnapshot
-
-Array = NDArray[Any]
+from .within import base_moments, base_pairs
 
 
 def contract(
@@ -49,8 +48,9 @@ def contract(
 
     Notes
     -----
-    Time and memory are linear in the rows: the tensors of :class:`~rbridge.core.engine.absorb.Moments`
-    are carried from the innermost groups outward; the last step eliminates β exactly.
+    Time and memory are linear in the rows: the tensors of
+    :class:`~rbridge.core.engine.absorb.Moments` are carried from the innermost
+    groups outward; the last step eliminates β exactly.
     """
     method = _method(snapshot, method)
     model = model_at(snapshot, theta)

@@ -20,18 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from ..arrays import Array
+from ..snapshot import CorStruct
 from .covariance import NotPositiveDefinite as NotPositiveDefinite
 from .covariance import Rows, correlation
 from .jet import Jet, variables
-from ..snapshot import CorStruct
-
-Array = NDArray[Any]
 
 
 class Correlation(Protocol):
@@ -218,7 +216,7 @@ class Dense:
 
     def __init__(self, cor: CorStruct, coefs: Array, covariate: Array, starts: Array) -> None:
         r = 0 if cor.fixed else len(coefs)
-        self._batches = [_batch(cor, coefs, *b) for b in _equal_sizes(cor, covariate, starts)]
+        self._batches = [_batch(cor, coefs, *b) for b in equal_sizes(cor, covariate, starts)]
         self.log_det = 0.0
         self.trace1, self.trace2, self.trace3 = np.zeros(r), np.zeros((r, r)), np.zeros((r, r))
         self.diagonals = np.zeros((r, len(covariate)))
@@ -252,7 +250,7 @@ class Dense:
         return np.asarray(W @ self._apply(W, (b.R * b.inverse for b in self._batches)).T)
 
 
-def _equal_sizes(
+def equal_sizes(
     cor: CorStruct, covariate: Array, starts: Array
 ) -> Iterator[tuple[Array, Array, Array]]:
     """For each size of group: rows (m, s), pattern (m,), and the covariate of each pattern."""

@@ -1,7 +1,8 @@
 """Natural parameters to matrices: one function per structure, its derivatives taken by Jet.
 
 Each function is plain arithmetic on the coefficients, so it serves floats, complex numbers (for a
-complex step) and :class:`~rbridge.core.engine.jet.Jet` alike. Comparisons look at data or real parts only.
+complex step) and :class:`~rbridge.core.engine.jet.Jet` alike. Comparisons look at data or real
+parts only.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InformationError, SnapshotError
-from .jet import Jet, solve, variables
+from ..arrays import Array
 from ..snapshot import CorStruct, VarFunc
+from .jet import Jet, solve, variables
 
-Array = NDArray[Any]
 Coefs = Any  # (k,) float or complex array, or Jet
 Rows = slice | NDArray[Any]
 

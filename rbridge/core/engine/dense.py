@@ -6,20 +6,17 @@ Cubic in the rows. The tests hold the linear path against it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .within import base_pairs
+from ..arrays import Array
+from ..snapshot import FitSnapshot
 from .covariance import NotPositiveDefinite, correlation, relative_deviations
 from .forms import Forms, Method
 from .jet import Jet, variables
 from .layout import conditioned
 from .model import Model
-from ..snapshot import FitSnapshot
-
-Array = NDArray[Any]
+from .within import base_pairs
 
 
 def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str) -> Forms:

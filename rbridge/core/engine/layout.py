@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import InformationError
+from ..arrays import Array, group_starts
+from ..snapshot import CorStruct, FitSnapshot
 from .correlation import is_markov
 from .covariance import Rows
-from ..snapshot import CorStruct, FitSnapshot
-
-Array = NDArray[Any]
 
 CHUNK = 32_768  # rows at a time: a few columns of them fit the cache
 
@@ -88,10 +85,10 @@ def layout(snapshot: FitSnapshot) -> Layout:
     InformationError
         The columns of X are linearly dependent.
     """
-    starts = [_starts(level.codes) for level in snapshot.levels]
+    starts = [group_starts(level.codes) for level in snapshot.levels]
     names = [level.group for level in snapshot.levels]
     cor = snapshot.cor
-    cor_starts = np.empty(0, dtype=int) if cor is None else _starts(cor.codes)
+    cor_starts = np.empty(0, dtype=int) if cor is None else group_starts(cor.codes)
     nesting = [*starts, cor_starts] if cor else starts
     for i, (outer, inner) in enumerate(zip(nesting, nesting[1:])):
         if not np.isin(outer, inner, assume_unique=True).all():
@@ -121,10 +118,6 @@ def conditioned(X: Array) -> tuple[Array, float]:
     if pivots.min() < 1e-12:
         raise InformationError("the fixed-effects design is singular")
     return Q, 2 * float(np.log(pivots * lengths).sum())
-
-
-def _starts(codes: Array) -> Array:
-    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
 
 
 def _time_order(cor: CorStruct, starts: Array) -> Array | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...errors import SnapshotError
 from .. import parameters
+from ..arrays import Array
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations_with_replacement
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .absorb import Moments, Starts
 from .correlation import Correlation, correlation_operator
 from .covariance import relative_deviations
 from .layout import Layout, between
 from .model import Model
-
-Array = NDArray[Any]
 
 
 def base_pairs(r: int) -> list[tuple[int, int]]:

@@ -15,11 +15,12 @@ import numpy as np
 
 from ...errors import InformationError
 from .. import parameters
-from ..engine.contractions import contract
+from ..arrays import Array
 from ..derivatives import complex_step
+from ..engine.contractions import contract
 from ..engine.forms import Forms
 from ..quantities.quantity import Points, Quantity
-from ..snapshot import ApVar, Array, FitSnapshot, PdBlock, RandomLevel
+from ..snapshot import ApVar, FitSnapshot, PdBlock, RandomLevel
 
 _LEAST_INFORMATION = 0.05  # of a direction; below it a unit step is about 4 on a log scale
 _TINY_SHARE = 1e-7  # of the residual variance: where a start on the boundary is moved to

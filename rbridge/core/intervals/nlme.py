@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import ApVarError, DataError, SpecError
+from ..arrays import Array
 from ..delta import checked
 from ..parameters import block_labels, free_cor, is_natural, split
-from ..snapshot import ApVarUnavailable, Array, FitSnapshot, PdBlock, VarFunc
+from ..snapshot import ApVarUnavailable, FitSnapshot, PdBlock, VarFunc
 from ..unconstrained import (
     UNSTRUCTURED,
     cor_natural,

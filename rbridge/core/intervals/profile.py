@@ -8,11 +8,12 @@ import numpy as np
 from scipy import special
 
 from ...errors import SpecError
-from .nlme import bounded, unbounded
-from .maximise import Maximum, Surface, maximise
+from ..arrays import Array
 from ..quantities.quantity import Quantity
+from ..snapshot import FitSnapshot
+from .maximise import Maximum, Surface, maximise
+from .nlme import bounded, unbounded
 from .reduced import without_effect
-from ..snapshot import Array, FitSnapshot
 
 _STEP = 0.6  # in ζ, between the points of a curve
 _LONGEST = 5.0  # step on a logarithmic scale

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import DataError, InformationError, SpecError
+from ..arrays import Array
 from ..engine.contractions import contract
 from ..information import information_from
 from ..parameters import theta
-from ..snapshot import Array, FitSnapshot, RandomLevel
+from ..snapshot import FitSnapshot, RandomLevel
 
 BootstrapKind = Literal["percentile", "basic", "bca"]
 

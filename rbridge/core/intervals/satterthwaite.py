@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import SpecError
-from ..snapshot import Array
+from ..arrays import Array
 
 
 def satterthwaite(

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..engine.covariance import deviation
 from ..parameters import split, tau_basis, theta
-from ..snapshot import Array, FitSnapshot, VarFunc
+from ..snapshot import FitSnapshot, VarFunc
 
 
 @dataclass(frozen=True)

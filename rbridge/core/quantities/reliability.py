@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import SpecError
+from ..arrays import Array, group_starts
+from ..snapshot import FitSnapshot
 from .quantity import Point, Quantity, squared_deviations
-from ..snapshot import Array, FitSnapshot
 
 
 def reliability_of(snapshot: FitSnapshot, level: int, n: float | None = None) -> Quantity:
@@ -38,7 +39,7 @@ def reliability_of(snapshot: FitSnapshot, level: int, n: float | None = None) ->
         )
     if n is not None:
         return _planned(snapshot, n)
-    starts = _starts(snapshot.levels[level].codes)
+    starts = group_starts(snapshot.levels[level].codes)
     size = np.diff(np.append(starts, snapshot.n))
     between = _squares(snapshot, level, starts, size)
     inner = range(level + 1, len(snapshot.levels))
@@ -63,11 +64,7 @@ def _planned(snapshot: FitSnapshot, n: float) -> Quantity:
 
 def _squares(snapshot: FitSnapshot, k: int, outer: Array, size: Array) -> Array:
     """Σ over the groups c of level k inside each outer group of z̄z̄', z̄ = Σ_{i∈c} z_i/n_j."""
-    starts = _starts(snapshot.levels[k].codes)
+    starts = group_starts(snapshot.levels[k].codes)
     sums = np.add.reduceat(snapshot.levels[k].Z, starts)
     squares = np.add.reduceat(sums[:, :, None] * sums[:, None], np.searchsorted(starts, outer))
     return np.asarray(squares / size[:, None, None] ** 2)
-
-
-def _starts(codes: Array) -> Array:
-    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import SpecError
-from . import quantity as quantities
 from ..parameters import free_cor
-from .quantity import Point, Quantity
 from ..snapshot import FitSnapshot
+from . import quantity as quantities
+from .quantity import Point, Quantity
 
 
 class Vocabulary:

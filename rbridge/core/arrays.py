@@ -1,0 +1,15 @@
+"""What every file of the core calls an array, and where groups of rows begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def group_starts(codes: Array) -> Array:
+    """First row of each run of equal codes."""
+    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
