@@ -1,114 +1,32 @@
 """Linear mixed models by R's nlme from pandas, with variance components whose uncertainty holds.
 
-Importing this package starts no R; the first fit does.
+Importing this package starts no R; the first fit does. It loads nothing else either until one of
+its names is asked for, so that the command line answers at once.
 """
 
 from __future__ import annotations
 
-from . import datasets
-from .api import delta_method, gls, lme, load
-from .analysis.compare import compare
-from .core.snapshot import ApVarUnavailable, FitSnapshot
-from .check.crosscheck import Crosscheck
-from .analysis.derive import (
-    correlations,
-    icc,
-    r_squared,
-    reliability,
-    standard_deviations,
-    stratum_variances,
-    variance_ratio,
-)
-from .r.doctor import doctor
-from .errors import RBridgeError
-from .many.models import lme_many
-from .r.session import set_isolation
-from .results import ApVar, LmeResults, VarcompVcov, ranef_params
-from .model.spec import ModelSpec
-from .model.structures import (
-    corAR1,
-    corARMA,
-    corCAR1,
-    corCompSymm,
-    corExp,
-    corGaus,
-    corLin,
-    corNatural,
-    corRatio,
-    corSpher,
-    corSymm,
-    pdBlocked,
-    pdCompSymm,
-    pdDiag,
-    pdIdent,
-    pdLogChol,
-    pdNatural,
-    pdSymm,
-    varComb,
-    varConstPower,
-    varConstProp,
-    varExp,
-    varFixed,
-    varIdent,
-    varPower,
-)
-from .analysis.tidy import tidy
-from .analysis.variance_at import slope_variance_at, variance_at
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .public import *  # noqa: F401, F403
+    from .public import __all__ as __all__  # noqa: F401
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ApVar",
-    "ApVarUnavailable",
-    "Crosscheck",
-    "FitSnapshot",
-    "LmeResults",
-    "ModelSpec",
-    "RBridgeError",
-    "VarcompVcov",
-    "compare",
-    "correlations",
-    "datasets",
-    "delta_method",
-    "doctor",
-    "gls",
-    "icc",
-    "lme",
-    "lme_many",
-    "load",
-    "r_squared",
-    "ranef_params",
-    "reliability",
-    "slope_variance_at",
-    "standard_deviations",
-    "stratum_variances",
-    "tidy",
-    "variance_at",
-    "variance_ratio",
-    "set_isolation",
-    "corAR1",
-    "corARMA",
-    "corCAR1",
-    "corCompSymm",
-    "corExp",
-    "corGaus",
-    "corLin",
-    "corNatural",
-    "corRatio",
-    "corSpher",
-    "corSymm",
-    "pdBlocked",
-    "pdCompSymm",
-    "pdDiag",
-    "pdIdent",
-    "pdLogChol",
-    "pdNatural",
-    "pdSymm",
-    "varComb",
-    "varConstPower",
-    "varConstProp",
-    "varExp",
-    "varFixed",
-    "varIdent",
-    "varPower",
-]
+
+def __getattr__(name: str) -> Any:
+    """A public name (PEP 562); all of them are then there."""
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    public = importlib.import_module(".public", __name__)  # `from . import` would ask us again
+    names = {each: getattr(public, each) for each in (*public.__all__, "__all__")}
+    globals().update(names)
+    if name not in names:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return names[name]
+
+
+def __dir__() -> list[str]:
+    return sorted([*__getattr__("__all__"), "__all__", "__version__"])

@@ -1,21 +1,18 @@
-"""The functions a user calls: fit a model, read one back, apply the delta method."""
+"""The verbs: fit a model, read one back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
-from .core import delta
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
-from .results import LmeResults
-from .fit.vcov import VarcompVcov
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
+from .r import nlme
+from .results import LmeResults
 
 
 def lme(
@@ -106,9 +103,7 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
 
 def fit_spec(spec: ModelSpec, data: pd.DataFrame) -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
-    from .r.nlme import fit
-
-    fitted = fit(spec, data)
+    fitted = nlme.fit(spec, data)
     return LmeResults(fitted.snapshot, fitted, data.index)
 
 
@@ -121,69 +116,3 @@ def load(path: str | PathLike[str]) -> LmeResults:
         The file holds no snapshot.
     """
     return LmeResults(FitSnapshot.load(path))
-
-
-def delta_method(
-    g: Callable[..., Any],
-    estimates: Mapping[str, float] | pd.Series | ArrayLike,
-    cov: pd.DataFrame | ArrayLike,
-    *,
-    names: str | Sequence[str] | None = None,
-    jacobian: Any = None,
-) -> VarcompVcov:
-    """Estimate and covariance of a function of anybody's estimates, by the delta method.
-
-    Parameters
-    ----------
-    g : callable
-        From the (r,) vector of estimates to a number or a (k,) vector, in numpy.
-    estimates : Series, mapping or (r,) array
-    cov : DataFrame or (r, r) array
-        Covariance of the estimates. A DataFrame is aligned to the names of a Series.
-    names : str or sequence of str, optional
-        Names of the k results.
-    jacobian : (k, r) array or callable, optional
-        By default complex step where g is analytic, else Richardson differences.
-
-    Returns
-    -------
-    VarcompVcov
-        ``method`` is ``"delta"``.
-
-    Raises
-    ------
-    DataError, SpecError
-        Shapes or names that do not fit, values that are not finite.
-
-    Notes
-    -----
-    Cov(g(x)) ≈ J Σ J' with the full J and the full Σ.
-    """
-    series = pd.Series(dict(estimates)) if isinstance(estimates, Mapping) else estimates
-    if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
-        cov = _by_name(cov, series)
-    result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
-    labels = _labels(names, len(result.estimates))
-    table = pd.DataFrame(result.cov, index=labels, columns=labels)
-    return VarcompVcov(
-        pd.Series(result.estimates, labels, name="estimate"), table, "delta", "the delta method"
-    )
-
-
-def _labels(names: str | Sequence[str] | None, n: int) -> list[str]:
-    if names is None:
-        return [f"g{i + 1}" for i in range(n)]
-    labels = [names] if isinstance(names, str) else list(names)
-    if len(labels) != n:
-        raise SpecError(f"g gives {n} value(s), names has {len(labels)}")
-    return labels
-
-
-def _by_name(cov: pd.DataFrame, estimates: pd.Series) -> pd.DataFrame:
-    for axis in (cov.index, cov.columns):
-        only = set(axis) ^ set(estimates.index)
-        if only:
-            raise SpecError(
-                f"estimates and cov do not have the same names: {sorted(map(str, only))}"
-            )
-    return cov.loc[list(estimates.index), list(estimates.index)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,15 @@ from scipy import special
 from ..core.nesting import boundary, mixture_p, same_restricted, same_span
 from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
-
-if TYPE_CHECKING:
-    from ..results import LmeResults
+from ..fit.components import Fit
 
 
-def compare(*fits: LmeResults, names: Sequence[str] | None = None) -> pd.DataFrame:
+def compare(*fits: Fit, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Compare fits of the same data, each with the one before it.
 
     Parameters
     ----------
-    *fits : LmeResults
+    *fits : Fit
         Two or more, by the same method.
     names : sequence of str, optional
         Row labels; by default the numbers 1, 2, ….
@@ -65,7 +63,7 @@ def compare(*fits: LmeResults, names: Sequence[str] | None = None) -> pd.DataFra
     return pd.DataFrame(rows, index=pd.Index(index))
 
 
-def _row(number: int, fit: LmeResults) -> dict[str, Any]:
+def _row(number: int, fit: Fit) -> dict[str, Any]:
     return {
         "Model": number,
         "df": fit.df_model,
@@ -80,7 +78,7 @@ def _row(number: int, fit: LmeResults) -> dict[str, Any]:
     }
 
 
-def _test(one: LmeResults, two: LmeResults, label: str) -> dict[str, Any]:
+def _test(one: Fit, two: Fit, label: str) -> dict[str, Any]:
     """The test between two fits; nothing where they have as many parameters."""
     df = two.df_model - one.df_model
     if df == 0:

@@ -8,29 +8,29 @@ from typing import Any, Union
 import numpy as np
 import pandas as pd
 
-from ..api import delta_method
-from ..core.quantities import quantity as quantities
+from ..core.arrays import Array
 from ..core.derivatives import complex_step
+from ..core.quantities import quantity as quantities
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import Points, Quantity
 from ..core.quantities.reliability import reliability_of
-from ..core.arrays import Array
-from ..core.snapshot import FitSnapshot
 from ..core.quantities.vocabulary import Vocabulary
+from ..core.snapshot import FitSnapshot
 from ..errors import SpecError
-from ..results import LmeResults, VarcompVcov
+from ..fit.components import Fit
+from ..fit.vcov import VarcompVcov, delta_method
 
 What = Union[str, Callable[[pd.Series], Any]]
 
 
 def derive(
-    fit: LmeResults, *what: What, method: str = "expected", names: Sequence[str] | None = None
+    fit: Fit, *what: What, method: str = "expected", names: Sequence[str] | None = None
 ) -> VarcompVcov:
     """Functions of the variance components, with standard errors and joint covariance.
 
     Parameters
     ----------
-    fit : LmeResults
+    fit : Fit
     *what : str or callable
         Lines ``name = expression``, in one string or several; later ones may use earlier ones.
         Components: full labels (bare, quoted or backquoted), ``sigma_sq``, ``sigma``,
@@ -41,7 +41,7 @@ def derive(
         where no covariate matters. Arithmetic, ``sqrt exp log abs logit expit`` and the like.
         Or one function of the Series of components, in numpy.
     method : {"expected", "observed", "average", "delta"}
-        Which covariance of the components, as in :meth:`LmeResults.varcomp_vcov`.
+        Which covariance of the components, as in :meth:`Fit.varcomp_vcov`.
     names : sequence of str, optional
         Names of what a function returns, where it returns no mapping.
 
@@ -70,7 +70,7 @@ def derive(
 
 
 def _of_function(
-    fit: LmeResults, g: Callable[[pd.Series], Any], method: str, names: Sequence[str] | None
+    fit: Fit, g: Callable[[pd.Series], Any], method: str, names: Sequence[str] | None
 ) -> VarcompVcov:
     vcov = fit.varcomp_vcov(method)
     first = g(vcov.estimates.copy())
@@ -87,7 +87,7 @@ def _of_function(
     return vcov.transform(of_array, list(names))
 
 
-def values(fit: LmeResults, wanted: Mapping[str, Quantity], thetas: Any = None) -> Array:
+def values(fit: Fit, wanted: Mapping[str, Quantity], thetas: Any = None) -> Array:
     """The quantities at the estimates, (k,), or at each of several (m, r) θ, (m, k)."""
     points, given = Points(fit.snapshot), thetas is not None
     rows = np.asarray(thetas, dtype=float) if given else fit.varcomp.to_numpy()[None]
@@ -96,7 +96,7 @@ def values(fit: LmeResults, wanted: Mapping[str, Quantity], thetas: Any = None) 
     return np.array(found) if given else np.array(found[0])
 
 
-def derived(fit: LmeResults, wanted: Mapping[str, Quantity], method: str) -> VarcompVcov:
+def derived(fit: Fit, wanted: Mapping[str, Quantity], method: str) -> VarcompVcov:
     """The quantities at the estimates, with their covariance by the delta method."""
     snapshot, vcov = fit.snapshot, fit.varcomp_vcov(method)
     points, r = Points(snapshot), len(vcov.estimates)
@@ -122,7 +122,7 @@ def derived(fit: LmeResults, wanted: Mapping[str, Quantity], method: str) -> Var
 # --- ready-made --------------------------------------------------------------------------------
 
 
-def icc(fit: LmeResults, method: str = "expected") -> VarcompVcov:
+def icc(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Intraclass correlations: each level's share of the total variance, and the shares combined.
 
     Returns
@@ -156,7 +156,7 @@ def _need_levels(snapshot: FitSnapshot) -> None:
         raise SpecError("the model has no random effects")
 
 
-def r_squared(fit: LmeResults, method: str = "expected") -> VarcompVcov:
+def r_squared(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Variance explained by the fixed effects (``marginal``) and by the whole model.
 
     Notes
@@ -181,12 +181,12 @@ def r_squared(fit: LmeResults, method: str = "expected") -> VarcompVcov:
     return derived(fit, {"marginal": _share([fixed], all_), "conditional": conditional}, method)
 
 
-def standard_deviations(fit: LmeResults, method: str = "expected") -> VarcompVcov:
+def standard_deviations(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Standard deviations of the random effects, and σ."""
     return derived(fit, _of_kind(fit, "scale"), method)
 
 
-def correlations(fit: LmeResults, method: str = "expected") -> VarcompVcov:
+def correlations(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Correlations of the random effects.
 
     Raises
@@ -200,12 +200,12 @@ def correlations(fit: LmeResults, method: str = "expected") -> VarcompVcov:
     return derived(fit, wanted, method)
 
 
-def _of_kind(fit: LmeResults, kind: str) -> dict[str, Quantity]:
+def _of_kind(fit: Fit, kind: str) -> dict[str, Quantity]:
     found = quantities.sd_and_cor(fit.snapshot)
     return {name: quantity for name, quantity in found.items() if quantity.kind == kind}
 
 
-def stratum_variances(fit: LmeResults, method: str = "expected") -> VarcompVcov:
+def stratum_variances(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Residual variance of each stratum of a ``varIdent``."""
     vocabulary = Vocabulary(fit.snapshot)
     strata = fit.snapshot.var[0].strata if fit.snapshot.var else ("",)
@@ -215,7 +215,7 @@ def stratum_variances(fit: LmeResults, method: str = "expected") -> VarcompVcov:
 
 
 def variance_ratio(
-    fit: LmeResults, numerator: str, denominator: str, method: str = "expected"
+    fit: Fit, numerator: str, denominator: str, method: str = "expected"
 ) -> VarcompVcov:
     """Ratio of two expressions: ``variance_ratio(fit, "var(school)", "sigma_sq")``."""
     parts = read(f"({numerator})\n({denominator})", Vocabulary(fit.snapshot)).values()
@@ -227,7 +227,7 @@ def variance_ratio(
 
 
 def reliability(
-    fit: LmeResults, level: str | None = None, n: float | None = None, method: str = "expected"
+    fit: Fit, level: str | None = None, n: float | None = None, method: str = "expected"
 ) -> VarcompVcov:
     """Reliability of the group means of one level.
 

@@ -6,25 +6,26 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import Array
 from ..core.intervals import nlme as core_intervals
-from ..core.parameters import block_labels, is_natural, theta
 from ..core.intervals.profile import Profiler
-from ..core.quantities.quantity import Quantity, component_quantities
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.intervals.satterthwaite import satterthwaite
-from ..core.arrays import Array
+from ..core.parameters import block_labels, is_natural, theta
+from ..core.quantities.quantity import Quantity, component_quantities
 from ..core.snapshot import FitSnapshot, PdBlock
 from ..core.unconstrained import UNSTRUCTURED
-from .derive import derived, values
 from ..errors import DataError, RBridgeError, RWarning, SpecError
-
-if TYPE_CHECKING:
-    from ..results import LmeResults, VarcompVcov
+from ..fit.components import Fit
+from ..fit.vcov import METHODS as VCOV_METHODS
+from ..fit.vcov import VarcompVcov
+from ..options import one_of
+from .derive import derived, values
 
 Ends = tuple[float, float, str]  # lower, upper, note
 
@@ -33,7 +34,7 @@ Ends = tuple[float, float, str]  # lower, upper, note
 class _Request:
     """What the methods work from."""
 
-    fit: LmeResults
+    fit: Fit
     components: Mapping[str, Quantity]
     level: float
     vcov: str
@@ -52,7 +53,7 @@ class _Request:
 
 
 def interval_table(
-    fit: LmeResults,
+    fit: Fit,
     methods: Sequence[str],
     level: float = 0.95,
     *,
@@ -63,7 +64,7 @@ def interval_table(
 
     Parameters
     ----------
-    fit : LmeResults
+    fit : Fit
     methods : sequence of str
         ``nlme``: nlme's own, a standard deviation's squared. ``wald``: estimate ± z·se. ``log``:
         the same for log variances, Fisher's z of correlations, logit of proportions.
@@ -105,7 +106,7 @@ def interval_table(
     )
 
 
-def _components(fit: LmeResults) -> tuple[dict[str, Quantity], dict[str, float]]:
+def _components(fit: Fit) -> tuple[dict[str, Quantity], dict[str, float]]:
     """θ and the correlations that are defined at the estimates."""
     found = component_quantities(fit.snapshot)
     here = dict(zip(found, values(fit, found)))
@@ -122,6 +123,78 @@ def _rows(method: str, request: _Request, estimates: Mapping[str, float]) -> Ite
         ends = {name: (np.nan, np.nan, str(error)) for name in estimates}
     for name, (lower, upper, note) in ends.items():
         yield [name, method, lower, estimates[name], upper, request.level, note]
+
+
+def nlme_intervals(fit: Fit, level: float = 0.95, which: str = "var-cov") -> pd.DataFrame:
+    """nlme's ``intervals(fit, level, which)``, as :meth:`rbridge.LmeResults.intervals` has it."""
+    one_of(which, ("var-cov", "fixed", "all"), "which", quote=True)
+    frames = [_fixed_intervals(fit, level)] if which != "var-cov" else []
+    if which != "fixed":
+        rows = core_intervals.intervals(fit.snapshot, level)
+        ends = {"lower": rows.lower, "est.": rows.est, "upper": rows.upper}
+        frames.append(pd.DataFrame(ends, index=_two_names(rows.part, rows.name)))
+    frame = pd.concat(frames)
+    frame.attrs["method"] = f"nlme's intervals, {level:.0%}"
+    return frame
+
+
+def _fixed_intervals(fit: Fit, level: float) -> pd.DataFrame:
+    frame = fit.t_interval(np.sqrt(np.diag(fit.snapshot.vcov)), level)
+    frame.insert(1, "est.", fit.params)
+    frame.index = _two_names(["fixed"] * len(frame), frame.index)
+    return frame
+
+
+def _two_names(part: Any, name: Any) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([list(part), list(name)], names=["part", "name"])
+
+
+def forest(
+    fit: Fit, methods: Sequence[str] | None, level: float, bootstrap: Any = None
+) -> pd.DataFrame:
+    """What the forest of the components shows: a row for each component and each method.
+
+    Parameters
+    ----------
+    fit : Fit
+    methods : sequence of str, optional
+        Wald intervals by the standard errors ``delta``, ``expected``, ``average``, ``observed``,
+        and those of :func:`interval_table`. By default all that take no refits, and with
+        ``bootstrap`` its too.
+    level : float
+    bootstrap : Bootstrap, optional
+
+    Returns
+    -------
+    DataFrame
+        ``component``, ``method``, ``lower``, ``estimate``, ``upper``, ``note``.
+    """
+    drawn = ("percentile", "bca") if bootstrap is not None else ()
+    default = (*VCOV_METHODS, "log", "nlme", "profile", *(f"bootstrap-{kind}" for kind in drawn))
+    chosen = list(methods or default)
+    other = [method for method in chosen if method not in VCOV_METHODS]
+    table = interval_table(fit, other, level, bootstrap=bootstrap) if other else None
+    ends = {m: _wald_ends(fit, m, level) if m in VCOV_METHODS else _found(table, m) for m in chosen}
+    none = (np.nan, np.nan, "not for this component")
+    rows = [
+        [name, f"Wald, {m}" if m in VCOV_METHODS else m, estimate, *ends[m].get(name, none)]
+        for name, estimate in fit.varcomp.items()
+        for m in chosen
+    ]
+    return pd.DataFrame(rows, columns=["component", "method", "estimate", "lower", "upper", "note"])
+
+
+def _wald_ends(fit: Fit, method: str, level: float) -> dict[str, Ends]:
+    try:
+        ends = fit.varcomp_vcov(method).conf_int(level)
+    except RBridgeError as error:
+        return {name: (np.nan, np.nan, str(error)) for name in fit.varcomp.index}
+    return {name: (lower, upper, "") for name, lower, upper in ends.itertuples()}
+
+
+def _found(table: pd.DataFrame, method: str) -> dict[str, Ends]:
+    rows = table[table.method == method]
+    return {n: ends for n, *ends in zip(rows.component, rows.lower, rows.upper, rows.note)}
 
 
 # --- one function a method: component to its ends ----------------------------------------------

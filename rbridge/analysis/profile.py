@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..core.quantities.expressions import read
 from ..core.intervals.profile import Curve, Profiler
+from ..core.quantities.expressions import read
 from ..core.quantities.quantity import component_quantities
 from ..core.quantities.vocabulary import Vocabulary
+from ..fit.components import Fit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..results import LmeResults
 
 
 @dataclass(frozen=True)
@@ -55,24 +54,24 @@ class Profile:
         return frame
 
     def plot(self) -> Figure:
-        """ζ against the value, a panel a quantity: :func:`rbridge.show.plots.profile_curves`."""
+        """ζ against the value, a panel a quantity."""
         from ..show.plots import profile_curves
 
-        return profile_curves(self)
+        return profile_curves(self.by_name, self.level)
 
     def __repr__(self) -> str:
         return f"<Profile {self.level:.0%}: {', '.join(self.by_name)}>"
 
 
-def profile(fit: LmeResults, *what: str, level: float = 0.95) -> Profile:
+def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
     """Profile likelihoods of the components, or of anything derived from them.
 
     Parameters
     ----------
-    fit : LmeResults
+    fit : Fit
     *what : str
-        Components or expressions, as for :func:`rbridge.analysis.derive.derive` (without ``beta``); by
-        default every component and every correlation of random effects.
+        Components or expressions, as for :func:`rbridge.analysis.derive.derive` (without
+        ``beta``); by default every component and every correlation of random effects.
     level : float
         Of the interval that the curves must cover.
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..core.parameters import tau_basis
 from ..core.quantities.quantity import Quantity, component_quantities, sd_and_cor
-from .derive import derived, values
 from ..errors import RBridgeError, RWarning, SpecError
-
-if TYPE_CHECKING:
-    from ..results import LmeResults
+from ..fit.components import Fit
+from .derive import derived, values
 
 EFFECTS = ("fixed", "ran_pars")
 SCALES = {"variance": "log", "scale": "log", "correlation": "Fisher z", "proportion": "logit"}
@@ -26,7 +23,7 @@ COLUMNS = (
 
 
 def tidy(
-    fit: LmeResults,
+    fit: Fit,
     effects: Sequence[str] = EFFECTS,
     *,
     scale: str = "sdcor",
@@ -37,7 +34,7 @@ def tidy(
 
     Parameters
     ----------
-    fit : LmeResults
+    fit : Fit
     effects : sequence of {"fixed", "ran_pars"}
     scale : {"sdcor", "vcov"}
         Random effects as standard deviations and correlations, or variances and covariances.
@@ -70,7 +67,7 @@ def tidy(
     return pd.concat([frames[name]() for name in effects], ignore_index=True)[list(COLUMNS)]
 
 
-def _fixed(fit: LmeResults, level: float) -> pd.DataFrame:
+def _fixed(fit: Fit, level: float) -> pd.DataFrame:
     ends = fit.conf_int(level)
     columns = {
         "effect": "fixed",
@@ -88,7 +85,7 @@ def _fixed(fit: LmeResults, level: float) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _random(fit: LmeResults, scale: str, level: float, method: str) -> pd.DataFrame:
+def _random(fit: Fit, scale: str, level: float, method: str) -> pd.DataFrame:
     named = _terms(fit, scale)
     wanted = {label: quantity for label, (_, _, quantity) in named.items()}
     frame = pd.DataFrame(
@@ -118,7 +115,7 @@ def _random(fit: LmeResults, scale: str, level: float, method: str) -> pd.DataFr
     return frame
 
 
-def _terms(fit: LmeResults, scale: str) -> dict[str, tuple[str, str, Quantity]]:
+def _terms(fit: Fit, scale: str) -> dict[str, tuple[str, str, Quantity]]:
     """Group, broom's term and the quantity, by label, in the order of θ."""
     snapshot, words = fit.snapshot, ("sd", "cor") if scale == "sdcor" else ("var", "cov")
     components, roots = component_quantities(snapshot), list(sd_and_cor(snapshot).items())

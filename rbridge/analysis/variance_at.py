@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
 
-from ..core.quantities.quantity import Point, Quantity, squared_deviations
 from ..core.arrays import Array
+from ..core.quantities.quantity import Point, Quantity, squared_deviations
 from ..core.snapshot import RandomLevel, VarFunc
-from .derive import derived
 from ..errors import SpecError
+from ..fit.components import Fit
+from ..fit.vcov import VarcompVcov
 from ..model.formula import Name
 from ..model.structures import Structure
-
-if TYPE_CHECKING:
-    from ..results import LmeResults, VarcompVcov
+from .derive import derived
 
 At = Union[Mapping[str, Any], pd.DataFrame]
 
 
-def variance_at(
-    fit: LmeResults, at: At, of: str = "total", method: str = "expected"
-) -> VarcompVcov:
+def variance_at(fit: Fit, at: At, of: str = "total", method: str = "expected") -> VarcompVcov:
     """Marginal variance of an observation with given covariates, or a part of it.
 
     Parameters
     ----------
-    fit : LmeResults
+    fit : Fit
     at : mapping or DataFrame
         Values of the random effects' covariates by nlme's name of the effect,
         ``{"age": [8, 14]}`` (``(Intercept)`` is 1, ``a:b`` the product where not given), and of
@@ -70,7 +67,7 @@ def variance_at(
 
 
 def slope_variance_at(
-    fit: LmeResults, at: At, level: str | None = None, method: str = "expected"
+    fit: Fit, at: At, level: str | None = None, method: str = "expected"
 ) -> VarcompVcov:
     """z'Dz of one level (by default the outermost) at covariate values; see :func:`variance_at`."""
     if not fit.snapshot.levels:
@@ -114,7 +111,7 @@ def _effect(name: str, frame: pd.DataFrame, group: str) -> Array:
     return np.asarray(_values(frame, name, f"random effects of {group}"), dtype=float)
 
 
-def _residual_part(fit: LmeResults, frame: pd.DataFrame) -> Callable[[Point], Any]:
+def _residual_part(fit: Fit, frame: pd.DataFrame) -> Callable[[Point], Any]:
     """σ² s² of every row."""
     weights = fit.spec.weights if fit.snapshot.var else None
     forms = getattr(weights, "parts", (weights,))

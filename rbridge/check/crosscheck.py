@@ -9,7 +9,6 @@ correctness.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,24 +16,18 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from . import gaps
-from ..errors import (
-    ApVarError,
-    InformationError,
-    LmeInfoUnsupported,
-    RPackageError,
-    RWarning,
-    SpecError,
-)
-from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
+from ..errors import SpecError
+from ..fit.components import Fit
 from ..show.report import Part, Report
+from . import gaps
+from .answers import Answers, Reference, gather
+from .distance import aligned
+from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
+from .tolerances import CHECK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..results import LmeResults, VarcompVcov
-
-LMEINFO_ROWS = 20_000  # lmeInfo takes some 10 s there
 GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expected", "lmeInfo")}
 
 
@@ -143,10 +136,11 @@ class Crosscheck:
         return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
 
     def plot(self) -> Figure:
-        """The gaps on a log axis with their tolerances: :func:`rbridge.show.plots.crosscheck_gaps`."""
+        """The gaps on a log axis with their tolerances."""
         from ..show.plots import crosscheck_gaps
 
-        return crosscheck_gaps(self)
+        compared = {gap: (f"{a} − {b}", CHECK[gap].value) for gap, (a, b) in GAPS.items()}
+        return crosscheck_gaps(self.table, compared, f"Cross-check: {self.title}")
 
     def _report(self) -> Report:
         present = [gap for gap in GAPS if gap in self.table]
@@ -170,70 +164,39 @@ def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
 
 
 def crosscheck(
-    fit: LmeResults, reference: gaps.Reference | None = None, *, lmeinfo: bool | None = None
+    fit: Fit, reference: Reference | None = None, *, lmeinfo: bool | None = None
 ) -> Crosscheck:
     """Compare every estimate of the components' covariance that can be had.
 
     Parameters
     ----------
-    fit : LmeResults
-    reference : gaps.Reference, optional
+    fit : Fit
+    reference : Reference, optional
         Recorded answers of lmeInfo, in place of ``fit.lmeinfo``.
     lmeinfo : bool, optional
         Whether to ask ``fit.lmeinfo``; by default up to 20 000 rows.
     """
-    source: gaps.Reference = reference or fit.lmeinfo
-    vcov: dict[str, VarcompVcov] = {}
-    missing: dict[str, str] = {}
-    for method in ("delta", "observed", "average", "expected"):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RWarning)  # gap A says the same
-                vcov[method] = fit.varcomp_vcov(method)
-        except (ApVarError, InformationError) as error:
-            missing[method] = str(error)
-    absent = False
-    try:
-        if reference is None:
-            _ask_lmeinfo(fit, lmeinfo)
-        vcov["lmeInfo"] = source.varcomp_vcov("expected")
-    except (LmeInfoUnsupported, RPackageError) as error:
-        missing["lmeInfo"] = str(error)
-        absent = isinstance(error, RPackageError)
-    findings = [
+    answers = gather(fit, reference, lmeinfo)
+    findings = (
         *gaps.convergence(fit),
         gaps.log_likelihood(fit),
-        gaps.gap_a(fit, vcov, missing),
-        gaps.gap_b(vcov, missing),
-        gaps.gap_c(fit, source, vcov, missing, absent),
-    ]
-    if "lmeInfo" in vcov:
-        findings += gaps.rest_of_lmeinfo(fit, source, vcov)
-    return Crosscheck(_title(fit), _table(fit, vcov), tuple(findings), fit.provenance)
+        *(gap(answers) for gap in (gaps.gap_a, gaps.gap_b, gaps.gap_c)),
+        *gaps.rest_of_lmeinfo(answers),
+    )
+    return Crosscheck(_title(fit), _table(answers), findings, fit.provenance)
 
 
-def _ask_lmeinfo(fit: LmeResults, asked: bool | None) -> None:
-    """Refuse where lmeInfo is not wanted, or would take minutes and nobody insists."""
-    if asked is False:
-        raise LmeInfoUnsupported("lmeInfo was not asked")
-    if asked is None and fit.nobs > LMEINFO_ROWS:
-        raise LmeInfoUnsupported(
-            f"lmeInfo's time grows with the square of the rows ({fit.nobs} here): "
-            "crosscheck(lmeinfo=True) asks it all the same"
-        )
-
-
-def _title(fit: LmeResults) -> str:
+def _title(fit: Fit) -> str:
     spec = fit.spec
     random = (f"{getattr(term, 'form', term.r_class)} | {group}" for group, term in spec.random)
     within = (s.r_class for s in (spec.correlation, spec.weights) if s is not None)
     return "; ".join([spec.fixed, *random, *within, spec.method])
 
 
-def _table(fit: LmeResults, vcov: Mapping[str, VarcompVcov]) -> pd.DataFrame:
-    table = pd.DataFrame({"estimate": fit.varcomp})
-    for name, result in vcov.items():
-        table[name] = gaps.aligned(result.se, table.index)
+def _table(answers: Answers) -> pd.DataFrame:
+    table = pd.DataFrame({"estimate": answers.fit.varcomp})
+    for name, result in answers.found.items():
+        table[name] = aligned(result.se, table.index)
     for gap, (one, other) in GAPS.items():
         if one in table and other in table:
             table[gap] = table[one] / table[other] - 1

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.engine.forms import Forms
 from ..core.information import Information, information_from
 from ..core.parameters import tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, FitSnapshot, RandomLevel
 from ..errors import InformationError
+from ..fit.components import Fit
 from .findings import NOTE, OK, WARNING, Finding, lines
-
-if TYPE_CHECKING:
-    from ..core.engine.forms import Forms
-    from ..results import LmeResults
 
 ZERO_SHARE = 1e-6  # of the residual variance: a component below it is on the boundary
 ONE_CORRELATION = 0.999
@@ -52,7 +49,7 @@ class Diagnosis:
     __repr__ = __str__
 
 
-def diagnose(fit: LmeResults) -> Diagnosis:
+def diagnose(fit: Fit) -> Diagnosis:
     """Look at everything that makes standard errors of variance components doubtful."""
     snapshot = fit.snapshot
     findings = [
@@ -60,8 +57,8 @@ def diagnose(fit: LmeResults) -> Diagnosis:
         *_degrees_of_freedom(snapshot),
         *_boundary(snapshot),
         *_within_group_boundary(snapshot),
-        *_identification(fit._forms),
-        *_gradient(fit._forms),
+        *_identification(fit.forms),
+        *_gradient(fit.forms),
         *_apvar(snapshot),
     ]
     if not findings:

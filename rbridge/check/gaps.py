@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
 import pandas as pd
 
-from ..errors import LmeInfoUnsupported, SpecError
+from ..errors import LmeInfoUnsupported
+from ..fit.components import Fit
+from .answers import Answers
+from .diagnose import diagnose
+from .distance import aligned, largest, relative_difference
 from .findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
 from .tolerances import CHECK
-
-if TYPE_CHECKING:
-    from ..results import LmeResults, VarcompVcov
 
 TOLERANCE = CHECK["C"].value
 LAST_UPDATE = 1e-5  # of the log-likelihood: how far one more update of fitted(.) may move it
 
 
-class Reference(Protocol):
-    """Who answers for lmeInfo: ``fit.lmeinfo`` itself, or a record of what it said."""
-
-    def fisher_info(self, type: str = "expected") -> pd.DataFrame:
-        ...
-
-    def varcomp_vcov(self, type: str = "expected") -> VarcompVcov:
-        ...
-
-    def extract_varcomp(self) -> pd.Series:
-        ...
-
-
-def aligned(values: pd.Series, names: pd.Index) -> pd.Series:
-    """The values in the order of the names; a name that only one side has is an error."""
-    only = set(values.index) ^ set(names)
-    if only:
-        raise SpecError(f"only one side has {sorted(only)}")
-    return values.loc[list(names)]
-
-
-def relative_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
-    """Largest difference of two covariance matrices by name, in units of √(b_ii b_jj)."""
-    aligned(pd.Series(0.0, one.index), other.index)
-    a = one.loc[other.index, other.index].to_numpy()
-    b = other.to_numpy()
-    scale = np.sqrt(np.abs(np.diag(b)))
-    return float(np.max(np.abs(a - b) / np.outer(scale, scale)))
-
-
-def convergence(fit: LmeResults) -> list[Finding]:
+def convergence(fit: Fit) -> list[Finding]:
     """Without convergence there is nothing to check: these are not the model's estimates."""
     if fit.converged:
         return []
@@ -57,10 +24,10 @@ def convergence(fit: LmeResults) -> list[Finding]:
     return [Finding("convergence", UNCHECKED, None, text)]
 
 
-def log_likelihood(fit: LmeResults) -> Finding:
+def log_likelihood(fit: Fit) -> Finding:
     """Our log-likelihood at nlme's estimates: the two must speak of the same model."""
     snap = fit.snapshot
-    ours = fit._forms.log_likelihood
+    ours = fit.forms.log_likelihood
     size = abs(ours - snap.log_lik) / max(1.0, abs(snap.log_lik))
     if size <= CHECK["log-likelihood"].value:
         text = f"computed here and by nlme, it is the same ({ours:.8g})"
@@ -81,28 +48,24 @@ def log_likelihood(fit: LmeResults) -> Finding:
     return Finding("log-likelihood", FAILURE, size, text)
 
 
-def _moves(fit: LmeResults) -> bool:
+def _moves(fit: Fit) -> bool:
     """Whether a variance function depends on the fit's own values."""
     formulas = (s.formula() for s in fit.spec.structures() if s.kind == "varFunc")
     return any(formula is not None and "." in formula.columns for formula in formulas)
 
 
-def gap_a(fit: LmeResults, vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
-    if "delta" not in vcov or "observed" not in vcov:
-        which = "delta" if "delta" in missing else "observed"
-        who = "nlme gave no apVar" if which == "delta" else "there is no exact observed covariance"
-        native = (
-            "; the exact results below stand in" if which == "delta" and "observed" in vcov else ""
-        )
-        level = WARNING if "observed" in vcov else UNCHECKED
-        return Finding("A", level, None, f"{who}: {missing[which]}{native}")
-    size = relative_difference(vcov["delta"].cov, vcov["observed"].cov)
+def gap_a(answers: Answers) -> Finding:
+    """nlme's apVar against the exact Hessian."""
+    for method in ("delta", "observed"):
+        if not answers.has(method):
+            return _no_gap_a(answers, method)
+    size = relative_difference(answers.vcov("delta").cov, answers.vcov("observed").cov)
     text = f"nlme's apVar and the exact observed information differ by {size:.2g}: "
-    if fit.snapshot.fixed_sigma:
+    if answers.fit.snapshot.fixed_sigma:
         text += "where sigma is fixed, nlme's apVar leaves terms of the likelihood out and is wrong"
         return Finding("A", WARNING, size, text)
     text += "both estimate the same matrix, so this is the error of the finite differences in nlme"
-    doubts = {finding.code for finding in fit.diagnose()}
+    doubts = {finding.code for finding in diagnose(answers.fit)}
     if "gradient" in doubts:
         text += " (and of nlme having stopped before the optimum)"
     if doubts & {"identification", "conditioning"}:
@@ -110,13 +73,21 @@ def gap_a(fit: LmeResults, vcov: Mapping[str, VarcompVcov], missing: Mapping[str
     return Finding("A", NOTE if size < CHECK["A"].value else WARNING, size, text)
 
 
-def gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Finding:
+def _no_gap_a(answers: Answers, method: str) -> Finding:
+    who = {"delta": "nlme gave no apVar", "observed": "there is no exact observed covariance"}
+    text = f"{who[method]}: {answers.why_not(method)}"
+    if not answers.has("observed"):
+        return Finding("A", UNCHECKED, None, text)
+    return Finding("A", WARNING, None, f"{text}; the exact results below stand in")
+
+
+def gap_b(answers: Answers) -> Finding:
+    """Observed against expected information."""
     for name in ("observed", "expected"):
-        if name not in vcov:
-            return Finding(
-                "B", WARNING, None, f"no covariance by {name} information: {missing[name]}"
-            )
-    size = relative_difference(vcov["observed"].cov, vcov["expected"].cov)
+        if not answers.has(name):
+            text = f"no covariance by {name} information: {answers.why_not(name)}"
+            return Finding("B", WARNING, None, text)
+    size = relative_difference(answers.vcov("observed").cov, answers.vcov("expected").cov)
     if size < CHECK["B"].value:
         text = (
             f"observed and expected information agree to {size:.1g}, as in balanced designs "
@@ -130,35 +101,28 @@ def gap_b(vcov: Mapping[str, VarcompVcov], missing: Mapping[str, str]) -> Findin
     return Finding("B", NOTE, size, text)
 
 
-def gap_c(
-    fit: LmeResults,
-    lmeinfo: Reference,
-    vcov: Mapping[str, VarcompVcov],
-    missing: Mapping[str, str],
-    absent: bool,
-) -> Finding:
-    if "expected" not in vcov:
-        text = f"no covariance by expected information: {missing['expected']}"
+def gap_c(answers: Answers) -> Finding:
+    """Expected information here and by lmeInfo."""
+    if not answers.has("expected"):
+        text = f"no covariance by expected information: {answers.why_not('expected')}"
         return Finding("C", UNCHECKED, None, text)
-    if "lmeInfo" not in vcov:
-        level = UNCHECKED if absent else NOTE
-        return Finding("C", level, None, f"no reference: {missing['lmeInfo']}")
-    return _compared("C", fit, vcov["expected"], vcov["lmeInfo"], lmeinfo)
+    if not answers.has("lmeInfo"):
+        level = UNCHECKED if answers.uninstalled else NOTE
+        return Finding("C", level, None, f"no reference: {answers.why_not('lmeInfo')}")
+    return _compared("C", answers, "expected", answers.vcov("lmeInfo").cov)
 
 
-def _compared(
-    code: str, fit: LmeResults, ours: VarcompVcov, theirs: VarcompVcov, lmeinfo: Reference
-) -> Finding:
+def _compared(code: str, answers: Answers, kind: str, theirs: pd.DataFrame) -> Finding:
     """Two covariances by one formula; near singularity, the informations they invert."""
-    kind = ours.method
     what = f"{kind} information here and by lmeInfo"
-    size = relative_difference(ours.cov, theirs.cov)
+    size = relative_difference(answers.vcov(kind).cov, theirs)
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} agree to {size:.1g}")
-    if kind == "average" and _moves(fit) and size <= LAST_UPDATE:
+    if kind == "average" and _moves(answers.fit) and size <= LAST_UPDATE:
         text = f"{what} differ by {size:.1g}: nlme's coefficients lag by one update of fitted(.)"
         return Finding(code, NOTE, size, text)
-    direct = relative_difference(fit.fisher_info(kind), lmeinfo.fisher_info(kind))
+    ours = answers.fit.fisher_info(kind)
+    direct = relative_difference(ours, answers.lmeinfo.fisher_info(kind))
     if direct <= TOLERANCE:
         text = (
             f"{what} agree to {direct:.1g}; it is nearly singular, so that rounding moves the "
@@ -169,19 +133,20 @@ def _compared(
     return Finding(code, FAILURE, size, text)
 
 
-def rest_of_lmeinfo(
-    fit: LmeResults, lmeinfo: Reference, vcov: Mapping[str, VarcompVcov]
-) -> list[Finding]:
+def rest_of_lmeinfo(answers: Answers) -> list[Finding]:
     """The average information and the estimates, by lmeInfo too."""
-    theirs = aligned(lmeinfo.extract_varcomp(), fit.varcomp.index)
-    size = float(np.max(np.abs(fit.varcomp - theirs) / np.abs(theirs).clip(lower=1e-300)))
+    if not answers.has("lmeInfo"):
+        return []
+    ours = answers.fit.varcomp
+    theirs = aligned(answers.lmeinfo.extract_varcomp(), ours.index)
+    size = largest(ours - theirs, theirs)
     level = OK if size <= CHECK["estimates"].value else FAILURE
     text = f"components here and by lmeInfo: {size:.1g} apart"
     estimates = Finding("estimates", level, size, text)
-    if "average" not in vcov:
+    if not answers.has("average"):
         return [estimates]
     try:
-        average = lmeinfo.varcomp_vcov("average")
+        average = answers.lmeinfo.varcomp_vcov("average").cov
     except LmeInfoUnsupported as error:
         return [Finding("C average", NOTE, None, f"no reference: {error}"), estimates]
-    return [_compared("C average", fit, vcov["average"], average, lmeinfo), estimates]
+    return [_compared("C average", answers, "average", average), estimates]

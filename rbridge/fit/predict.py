@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.snapshot import RandomLevel
-from ..frame.design import Design, check_columns, check_frame
 from ..errors import DataError, RWarning
 from ..frame.columns import Column, as_factor, column
+from ..frame.design import Design, check_columns, check_frame
 from ..model.formula import variables
+from ..model.spec import ModelSpec
 from ..r.nlme import Fitted, new_design_matrix
 
 
@@ -30,8 +31,6 @@ def predict_new(fitted: Fitted, data: pd.DataFrame, level: int, unseen: str) -> 
 
 def _needed(fitted: Fitted) -> list[str]:
     """Columns that the design of new data needs: not the response, nor what is in R alone."""
-    from ..model.spec import ModelSpec
-
     spec = ModelSpec.from_dict(fitted.snapshot.spec)
     names = variables(spec.formula.rhs)
     for _, term in spec.random:
@@ -87,8 +86,6 @@ def _group_labels(fitted: Fitted, data: pd.DataFrame, level: int) -> list[NDArra
 
 
 def _levels_of(fitted: Fitted) -> list[tuple[str, object]]:
-    from ..model.spec import ModelSpec
-
     return list(ModelSpec.from_dict(fitted.snapshot.spec).random)
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from ..core.parameters import theta
+from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
-from ..errors import DataError, SpecError
+from ..errors import SpecError
 from ..model.spec import ModelSpec
+from ..options import check_share, one_of
+from ..r.nlme import Fitted
+from .live import in_r
+from .predict import predict_new
 from .vcov import square
-
-if TYPE_CHECKING:
-    from ..r.nlme import Fitted
-NO_FIT = "{} needs the fit in R, and this result came without it (from a file or another process)"
 
 
 class FittedModel:
-    """What every fitted model has; :class:`~rbridge.results.LmeResults` adds the components."""
+    """What every fitted model has; :class:`~rbridge.fit.components.Fit` adds the components."""
 
     def __init__(
         self, snapshot: FitSnapshot, fitted: Fitted | None = None, index: Any = None
@@ -29,6 +30,14 @@ class FittedModel:
         self._fitted = fitted
         labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
         self._index = labels  # of the user's frame; from a file, positions in it
+
+    def in_r(self, what: str) -> Fitted:
+        """The fit in R, which ``what`` needs; DataError where there is none."""
+        return in_r(self._fitted, what)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A fit in R cannot travel to another process; the rest can.
+        return {"snapshot": self.snapshot, "_fitted": None, "_index": self._index}
 
     # --- fixed effects -----------------------------------------------------------------------
 
@@ -79,11 +88,11 @@ class FittedModel:
         ``intervals(fit, which="fixed")`` leaves out summary's σ adjustment:
         :meth:`intervals` with ``which="fixed"`` reproduces it.
         """
-        return self._t_interval(self.bse, 1 - alpha if alpha is not None else level)
+        return self.t_interval(self.bse, 1 - alpha if alpha is not None else level)
 
-    def _t_interval(self, se: Any, level: float) -> pd.DataFrame:
-        if not 0 < level < 1:
-            raise SpecError(f"level must lie between 0 and 1, not {level}")
+    def t_interval(self, se: Any, level: float) -> pd.DataFrame:
+        """Estimates of the fixed effects ± t with :attr:`df_resid` times ``se``."""
+        check_share(level)
         reach = special.stdtrit(self.df_resid, (1 + level) / 2) * np.asarray(se)
         return pd.DataFrame({"lower": self.params - reach, "upper": self.params + reach})
 
@@ -195,8 +204,6 @@ class FittedModel:
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
             the innermost.
         """
-        from ..core.residuals import residuals
-
         values = residuals(self.snapshot, type, self._level(level))  # type: ignore[arg-type]
         return self._by_row(values, "resid")
 
@@ -231,12 +238,7 @@ class FittedModel:
         nlme's own ``predict`` computes them afresh from the new rows.
         """
         chosen = self._level(level)
-        if unseen not in ("raise", "population"):
-            raise SpecError(f"unseen must be 'raise' or 'population', not {unseen!r}")
+        one_of(unseen, ("raise", "population"), "unseen", quote=True)
         if new_data is None:
             return self.fitted(chosen)
-        if self._fitted is None:
-            raise DataError(NO_FIT.format("new data"))
-        from .predict import predict_new
-
-        return predict_new(self._fitted, new_data, chosen, unseen)
+        return predict_new(self.in_r("new data"), new_data, chosen, unseen)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from ..core import delta
 from ..core.intervals import nlme as intervals
-from ..errors import DataError
+from ..errors import DataError, SpecError
+from ..show.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..show.report import Report
 
 METHODS = ("delta", "expected", "average", "observed")
 SOURCES = {
@@ -45,8 +46,6 @@ class ApVar:
     natural: bool
 
     def _report(self) -> Report:
-        from ..show.report import Report
-
         pars = ("Pars: the parameters on nlme's own scale", self.pars.to_frame())
         return Report("apVar of nlme", [pars, ("Their approximate covariance", self.cov)])
 
@@ -128,8 +127,6 @@ class VarcompVcov:
         self, g: Callable[..., Any], names: str | Sequence[str] | None = None
     ) -> VarcompVcov:
         """The same for g(estimates), by the delta method (:func:`rbridge.delta_method`)."""
-        from ..api import delta_method
-
         result = delta_method(g, self.estimates, self.cov, names=names)
         return VarcompVcov(result.estimates, result.cov, self.method, f"{self.source}, transformed")
 
@@ -152,11 +149,9 @@ class VarcompVcov:
         """Estimates with Wald intervals, and the correlations of the estimates."""
         from ..show.plots import vcov_picture
 
-        return vcov_picture(self, level)
+        return vcov_picture(self.to_frame(level), self.corr, self.source)
 
     def _report(self) -> Report:
-        from ..show.report import Report
-
         table = self.to_frame()
         parts = [(table.attrs["method"], table), ("Covariance of the estimates", self.cov)]
         return Report(f"Variance components ({self.source})", parts)
@@ -173,3 +168,67 @@ class VarcompVcov:
 
 def square(matrix: Any, index: Any) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(matrix), index=index, columns=index)
+
+
+def delta_method(
+    g: Callable[..., Any],
+    estimates: Mapping[str, float] | pd.Series | ArrayLike,
+    cov: pd.DataFrame | ArrayLike,
+    *,
+    names: str | Sequence[str] | None = None,
+    jacobian: Any = None,
+) -> VarcompVcov:
+    """Estimate and covariance of a function of anybody's estimates, by the delta method.
+
+    Parameters
+    ----------
+    g : callable
+        From the (r,) vector of estimates to a number or a (k,) vector, in numpy.
+    estimates : Series, mapping or (r,) array
+    cov : DataFrame or (r, r) array
+        Covariance of the estimates. A DataFrame is aligned to the names of a Series.
+    names : str or sequence of str, optional
+        Names of the k results.
+    jacobian : (k, r) array or callable, optional
+        By default complex step where g is analytic, else Richardson differences.
+
+    Returns
+    -------
+    VarcompVcov
+        ``method`` is ``"delta"``.
+
+    Raises
+    ------
+    DataError, SpecError
+        Shapes or names that do not fit, values that are not finite.
+
+    Notes
+    -----
+    Cov(g(x)) ≈ J Σ J' with the full J and the full Σ.
+    """
+    series = pd.Series(dict(estimates)) if isinstance(estimates, Mapping) else estimates
+    if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
+        cov = _by_name(cov, series)
+    result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
+    labels = _labels(names, len(result.estimates))
+    found = pd.Series(result.estimates, labels, name="estimate")
+    return VarcompVcov(found, square(result.cov, labels), "delta", "the delta method")
+
+
+def _labels(names: str | Sequence[str] | None, n: int) -> list[str]:
+    if names is None:
+        return [f"g{i + 1}" for i in range(n)]
+    labels = [names] if isinstance(names, str) else list(names)
+    if len(labels) != n:
+        raise SpecError(f"g gives {n} value(s), names has {len(labels)}")
+    return labels
+
+
+def _by_name(cov: pd.DataFrame, estimates: pd.Series) -> pd.DataFrame:
+    for axis in (cov.index, cov.columns):
+        only = set(axis) ^ set(estimates.index)
+        if only:
+            raise SpecError(
+                f"estimates and cov do not have the same names: {sorted(map(str, only))}"
+            )
+    return cov.loc[list(estimates.index), list(estimates.index)]

@@ -12,21 +12,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.parameters import theta
 from ..core.simulate import Process, process
 from ..core.snapshot import FitSnapshot
-from ..frame.design import Design
-from ..errors import DataError, RError, SessionError, SpecError
-from ..fit.regression import NO_FIT
+from ..errors import RError, SessionError, SpecError
+from ..fit.components import Fit
 from ..frame.columns import Column
-from .parallel import Progress, collect
+from ..frame.design import Design
 from ..model.spec import ModelSpec
+from ..r import nlme
+from ..show.report import Report
+from .parallel import Progress, collect
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..show.report import Report
-    from ..results import LmeResults
 
 RESPONSE = (
     ".rbridge_simulated"  # stands for the response, log(y) as a whole if that is what was fitted
@@ -57,11 +58,9 @@ class Refit:
     entropy: int
 
     @classmethod
-    def of(cls, fit: LmeResults, entropy: int) -> Refit:
+    def of(cls, fit: Fit, entropy: int) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
-        if fit._fitted is None:
-            raise DataError(NO_FIT.format("a bootstrap"))
-        spec, design = fit.spec, fit._fitted.design
+        spec, design = fit.spec, fit.in_r("a bootstrap").design
         right = spec.fixed.split("~", 1)[1]
         control = {**spec.control, "apVar": False}
         names = tuple(estimates_of(fit.snapshot).index)
@@ -82,8 +81,6 @@ class Refit:
         return replace(second, failures=second.failures + 1)
 
     def _attempt(self, design: Design, control: Mapping[str, Any]) -> Replicate:
-        from ..r import nlme
-
         spec = replace(self.spec, control={**self.spec.control, **control})
         try:
             snapshot = nlme.fit(spec, design).snapshot
@@ -114,7 +111,7 @@ def estimates_of(snapshot: FitSnapshot) -> pd.Series:
 
 
 def bootstrap(
-    fit: LmeResults,
+    fit: Fit,
     n: int = 1000,
     *,
     n_jobs: int | None = None,
@@ -214,8 +211,6 @@ class Bootstrap:
         SpecError, DataError
             Another kind, a level outside (0, 1), fewer than two replicates.
         """
-        from ..core.intervals.resampling import bootstrap_intervals
-
         left_out = self._jackknife if kind == "bca" else None
         lower, upper = bootstrap_intervals(
             self.replicates, self.estimates, level, kind, left_out  # type: ignore[arg-type]
@@ -227,8 +222,6 @@ class Bootstrap:
     @cached_property
     def _jackknife(self) -> NDArray[np.float64]:
         """For BCa: the components without each group; fixed effects have no acceleration."""
-        from ..core.intervals.resampling import jackknife
-
         components = jackknife(self._snapshot)
         n_fixed = len(self.estimates) - components.shape[1]
         return np.pad(components, ((0, 0), (0, n_fixed)))
@@ -240,7 +233,6 @@ class Bootstrap:
 
     def summary(self, level: float = 0.95, *, kind: str = "percentile") -> Report:
         """The same as a report, with the failures and R's warnings counted."""
-        from ..show.report import Report
 
         tried = len(self.replicates) + len(self.failures)
         stopped = f" of {self.n} (interrupted)" if self.interrupted else ""
@@ -260,7 +252,10 @@ class Bootstrap:
         """Histograms of the replicates with estimates and intervals."""
         from ..show.plots import bootstrap_distributions
 
-        return bootstrap_distributions(self, level, kind)
+        counts = f"{len(self.replicates)} replicates, {len(self.failures)} failed"
+        title = f"Parametric bootstrap, {counts}; {kind} intervals, {level:.0%}"
+        ends = self.conf_int(level, kind=kind)
+        return bootstrap_distributions(self.replicates, self.estimates, ends, title)
 
     def __repr__(self) -> str:
         return f"<Bootstrap: {len(self.replicates)} replicates, {len(self.failures)} failures>"

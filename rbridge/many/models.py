@@ -13,12 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.snapshot import FitSnapshot
-from ..frame.design import check_columns, check_frame
 from ..errors import InstallationError, RBridgeError, SpecError
+from ..fit.components import Fit
+from ..fit.vcov import METHODS
+from ..frame.design import check_columns, check_frame
+from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
+from ..r import nlme
 from .parallel import Progress, collect
 from .result_file import ResultFile, fingerprint
-from ..results import METHODS, LmeResults
-from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
 
@@ -251,8 +253,6 @@ def _fit_all(
 
 
 def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]) -> Record:
-    from ..r import nlme
-
     try:
         return _record(item, nlme.fit(spec, data).snapshot, se)
     except InstallationError:
@@ -264,7 +264,7 @@ def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]
 
 
 def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> Record:
-    fit = LmeResults(snapshot)
+    fit = Fit(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
     said = list(fit.warnings_)
     for method in se:

@@ -13,7 +13,6 @@ import pandas as pd
 
 from ..errors import RBridgeError
 
-
 HEADER = {"rbridge": "results"}
 
 

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
-from ..core.residuals import autocorrelation, residuals
 from ..core.arrays import Array
-from ..core.snapshot import FitSnapshot
 from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..results import LmeResults
-
 MOST_EFFECTS = len(MARKERS)  # in one QQ plot
 
 
-def diagnostics(fit: LmeResults) -> Figure:
+def diagnostics(
+    title: str, rows: pd.DataFrame, effects: Mapping[str, Array], lags: pd.DataFrame, where: str
+) -> Figure:
     """Residuals against fitted values, QQ plots of residuals and random effects, autocorrelation.
+
+    Parameters
+    ----------
+    title : str
+    rows : DataFrame
+        ``fitted`` and normalized ``residual`` of every row.
+    effects : mapping of a label to the (m,) standardized random effects
+    lags : DataFrame
+        ``lag``, ``acf``, ``band`` (half-width for independent residuals).
+    where : str
+        Within what the lags count rows, in words.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Residuals are nlme's normalized ones: independent with variance 1 if the model holds.
     """
-    snapshot = fit.snapshot
-    normalized = residuals(snapshot)
-    figure = picture(9.4, 7.4, f"Diagnostics: {snapshot.spec['fixed']}")
-    (scatter, qq), (effects, lags) = figure.subplots(2, 2)
-    _against_fitted(scatter, snapshot.fitted[:, -1], normalized)
+    figure = picture(9.4, 7.4, title)
+    (scatter, qq), (by_effect, by_lag) = figure.subplots(2, 2)
+    _against_fitted(scatter, rows.fitted.to_numpy(), rows.residual.to_numpy())
     _titled(qq, "Normalized residuals: normal QQ", "standard normal quantile", "residual")
-    _qq(qq, normalized, ".", "")
-    _random_effects(effects, snapshot)
-    _autocorrelation(lags, snapshot, normalized)
+    _qq(qq, rows.residual.to_numpy(), ".", "")
+    _random_effects(by_effect, effects)
+    _autocorrelation(by_lag, lags, where)
     return figure
 
 
@@ -75,49 +83,28 @@ def _qq(ax: Any, values: Array, marker: str, label: str) -> None:
     ax.plot(quantiles, np.sort(values), marker, label=label, linestyle="none", **shown)
 
 
-def _random_effects(ax: Any, snapshot: FitSnapshot) -> None:
-    """Every random effect in units of its own standard deviation."""
+def _random_effects(ax: Any, effects: Mapping[str, Array]) -> None:
     _titled(ax, "Random effects: normal QQ", "standard normal quantile", "effect / its sd")
-    effects = [
-        (f"{level.group}: {name}", b)
-        for level in snapshot.levels
-        for name, b in zip(level.names, level.b.T)
-        if len(b) > 1 and b.std() > 0
-    ]
     if not effects:
         _nothing(ax, "no random effects that vary")
         return
-    for (label, b), marker in zip(effects, MARKERS):
-        _qq(ax, (b - b.mean()) / b.std(), marker, label)
+    for (label, b), marker in zip(effects.items(), MARKERS):
+        _qq(ax, b, marker, label)
     if len(effects) > MOST_EFFECTS:
         ax.plot([], [], " ", label=f"… and {len(effects) - MOST_EFFECTS} more")
     ax.legend(fontsize=7, frameon=False, loc="upper left")
 
 
-def _autocorrelation(ax: Any, snapshot: FitSnapshot, normalized: Array) -> None:
+def _autocorrelation(ax: Any, lags: pd.DataFrame, where: str) -> None:
     """Bars with the band of independent residuals."""
-    where, codes = _series(snapshot)
-    lag_label = wrap(f"lag in rows{where}", 60)
-    _titled(ax, "Autocorrelation of normalized residuals", lag_label, "correlation")
-    acf, pairs = autocorrelation(normalized, codes)
-    lag = np.arange(1, len(acf))
-    if not len(lag):
+    label = wrap(f"lag in rows{where}", 60)
+    _titled(ax, "Autocorrelation of normalized residuals", label, "correlation")
+    if lags.empty:
         _nothing(ax, "one row a group")
         return
-    band = np.minimum(1.96 / np.sqrt(np.maximum(pairs[1:], 1)), 1)
     ax.axhline(0, color=QUIET, linewidth=1)
-    ax.vlines(lag, 0, acf[1:], color=INK, linewidth=1.5)
-    ax.plot(lag, acf[1:], "o", color=ACCENT, markersize=4)
+    ax.vlines(lags.lag, 0, lags.acf, color=INK, linewidth=1.5)
+    ax.plot(lags.lag, lags.acf, "o", color=ACCENT, markersize=4)
     for side in (-1, 1):
-        ax.plot(lag, side * band, linestyle=":", color=QUIET)
-    ax.set_xticks(lag if len(lag) < 16 else lag[:: len(lag) // 8])
-
-
-def _series(snapshot: FitSnapshot) -> tuple[str, Array]:
-    """The groups within which rows follow each other."""
-    if snapshot.cor is not None:
-        return " within the correlation's groups", snapshot.cor.codes
-    if snapshot.levels:
-        inner = snapshot.levels[-1]
-        return f" within {inner.group}", inner.codes
-    return "", np.zeros(snapshot.n, dtype=int)
+        ax.plot(lags.lag, side * lags.band, linestyle=":", color=QUIET)
+    ax.set_xticks(lags.lag if len(lags) < 16 else lags.lag[:: len(lags) // 8])

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import RBridgeError
+from ..core.intervals.profile import Curve
 from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, panels, picture, rows_of, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..many.bootstrap import Bootstrap
-    from ..check.crosscheck import Crosscheck
-    from ..analysis.profile import Profile
-    from ..results import LmeResults, VarcompVcov
 
 FLOOR = 1e-17  # of gaps on a log axis: a gap of 0 is drawn here
 
@@ -26,23 +22,15 @@ FLOOR = 1e-17  # of gaps on a log axis: a gap of 0 is drawn here
 # --- intervals --------------------------------------------------------------------------------
 
 
-def varcomp_forest(
-    fit: LmeResults,
-    methods: Sequence[str] | None = None,
-    level: float = 0.95,
-    bootstrap: Any = None,
-) -> Figure:
+def varcomp_forest(table: pd.DataFrame, title: str) -> Figure:
     """Forest of the variance components: estimates with intervals by several methods.
 
     Parameters
     ----------
-    fit : LmeResults
-    methods : sequence of str, optional
-        Wald intervals by the standard errors ``delta``, ``expected``, ``average``, ``observed``;
-        and those of ``fit.intervals(methods=…)``: ``nlme``, ``log``, ``satterthwaite``,
-        ``profile`` …. By default all that take no refits, and with ``bootstrap`` its too.
-    level : float
-    bootstrap : Bootstrap, optional
+    table : DataFrame
+        ``component``, ``method``, ``estimate``, ``lower``, ``upper`` and, where there is no
+        interval, why not in ``note``: every method for every component.
+    title : str
 
     Returns
     -------
@@ -50,44 +38,14 @@ def varcomp_forest(
         A panel a component. An interval that leaves the panel ends in an arrow; a method without
         an interval says so.
     """
-    from ..analysis.intervals import interval_table
-    from ..results import METHODS
-
-    drawn = ("percentile", "bca") if bootstrap is not None else ()
-    default = (*METHODS, "log", "nlme", "profile", *(f"bootstrap-{kind}" for kind in drawn))
-    chosen = list(methods or default)
-    other = [method for method in chosen if method not in METHODS]
-    table = interval_table(fit, other, level, bootstrap=bootstrap) if other else pd.DataFrame()
-    title = f"{level:.0%} intervals of the variance components: {fit.snapshot.spec['fixed']}"
-    figure, axes = panels(list(fit.varcomp.index), 0.19 * len(chosen) + 0.75, title)
-    wald = {method: _wald(fit, method, level) for method in chosen if method in METHODS}
-    for ax, (name, estimate) in zip(axes, fit.varcomp.items()):
-        rows = [_ends(method, name, wald, table) for method in chosen]
-        _forest(ax, estimate, rows)
-        rows_of(ax, [f"Wald, {m}" if m in wald else m for m in chosen])
+    by_component = dict(iter(table.groupby("component", sort=False)))
+    height = 0.19 * table.method.nunique() + 0.75
+    figure, axes = panels(list(by_component), height, title)
+    for ax, rows in zip(axes, by_component.values()):
+        ends = list(zip(rows.lower, rows.upper, rows.note))
+        _forest(ax, rows.estimate.iloc[0], ends)
+        rows_of(ax, list(rows.method))
     return figure
-
-
-def _wald(fit: LmeResults, method: str, level: float) -> pd.DataFrame | str:
-    try:
-        return fit.varcomp_vcov(method).conf_int(level)
-    except RBridgeError as error:
-        return str(error)
-
-
-def _ends(
-    method: str, name: str, wald: Mapping[str, pd.DataFrame | str], table: pd.DataFrame
-) -> tuple[float, float, str]:
-    """Lower and upper end, or why there are none."""
-    if method in wald:
-        found = wald[method]
-        if isinstance(found, str):
-            return np.nan, np.nan, found
-        return found.loc[name, "lower"], found.loc[name, "upper"], ""
-    row = table[(table.component == name) & (table.method == method)]
-    if row.empty:
-        return np.nan, np.nan, "not for this component"
-    return row.lower.iloc[0], row.upper.iloc[0], row.note.iloc[0]
 
 
 def _forest(ax: Any, estimate: float, rows: Sequence[tuple[float, float, str]]) -> None:
@@ -118,15 +76,22 @@ def _limits(estimate: float, rows: Sequence[tuple[float, float, str]]) -> tuple[
     return (low, high) if high > low else (estimate - 1, estimate + 1)
 
 
-def vcov_picture(vcov: VarcompVcov, level: float = 0.95) -> Figure:
-    """Estimates with Wald intervals in multiples of their size, and their correlations.
+def vcov_picture(table: pd.DataFrame, corr: pd.DataFrame, source: str) -> Figure:
+    """Estimates with their intervals in multiples of their size, and their correlations.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``estimate``, ``se``, ``lower``, ``upper``; ``attrs["method"]`` names the intervals.
+    corr : DataFrame
+    source : str
+        How the covariance was had, in words.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    table, n = vcov.to_frame(level), len(vcov.estimates)
-    figure = picture(10.5, 0.45 * n + 1.9, f"Variance components, {vcov.source}")
+    figure = picture(10.5, 0.45 * len(table) + 1.9, f"Variance components, {source}")
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.3, 1]})
     for y, (estimate, _, lower, upper) in enumerate(table.to_numpy()):
         size = abs(estimate) or 1.0
@@ -141,7 +106,7 @@ def vcov_picture(vcov: VarcompVcov, level: float = 0.95) -> Figure:
     label = f"{table.attrs['method']}; in units of the estimate"
     left.set_xlabel(wrap(label, 70), fontsize=SMALL)
     left.tick_params(axis="x", labelsize=SMALL)
-    _correlations(right, vcov.corr)
+    _correlations(right, corr)
     return figure
 
 
@@ -165,28 +130,31 @@ def _correlations(ax: Any, corr: pd.DataFrame) -> None:
 # --- cross-check ------------------------------------------------------------------------------
 
 
-def crosscheck_gaps(check: Crosscheck) -> Figure:
-    """The gaps A, B, C of every standard error on a log axis, with their tolerances.
+def crosscheck_gaps(
+    table: pd.DataFrame, gaps: Mapping[str, tuple[str, float]], title: str
+) -> Figure:
+    """The gaps of every standard error on a log axis, with their tolerances.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a parameter, one column a gap; a gap that could not be had has no column.
+    gaps : mapping of a gap's name to what it compares and its tolerance
+    title : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    from ..check.crosscheck import GAPS
-    from ..check.tolerances import CHECK
-
-    table = check.table
-    figure = picture(9, 0.3 * len(table) + 2.4, f"Cross-check: {check.title}")
+    figure = picture(9, 0.3 * len(table) + 2.4, title)
     ax = figure.subplots()
-    styles = dict(zip(GAPS, (("o", "--"), ("s", "-."), ("^", ":"))))
-    for gap, (one, other) in GAPS.items():
-        marker, line = styles[gap]
+    styles = (("o", "--"), ("s", "-."), ("^", ":"))
+    for (gap, (compared, limit)), (marker, line) in zip(gaps.items(), styles):
         if gap not in table:
-            ax.plot([], [], " ", label=f"{gap}: {one} − {other}, not available")
+            ax.plot([], [], " ", label=f"{gap}: {compared}, not available")
             continue
         sizes = table[gap].abs().clip(lower=FLOOR)
-        ax.plot(sizes, range(len(table)), marker, label=f"{gap}: {one} − {other}", fillstyle="none")
-        limit = CHECK[gap].value
+        ax.plot(sizes, range(len(table)), marker, label=f"{gap}: {compared}", fillstyle="none")
         ax.axvline(limit, linestyle=line, color=QUIET, label=f"tolerance of {gap}: {limit:g}")
     rows_of(ax, list(table.index))
     ax.set_xscale("log")
@@ -200,17 +168,22 @@ def crosscheck_gaps(check: Crosscheck) -> Figure:
 # --- curves and replicates --------------------------------------------------------------------
 
 
-def profile_curves(profile: Profile) -> Figure:
+def profile_curves(curves: Mapping[str, Curve], level: float) -> Figure:
     """Profile likelihoods as ζ against the value: straight where a Wald interval would do.
+
+    Parameters
+    ----------
+    curves : mapping of a quantity's name to its curve
+    level : float
+        Of the intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
         A panel a component; dashed lines mark the interval.
     """
-    title = f"Profile likelihood, {profile.level:.0%} intervals"
-    figure, axes = panels(list(profile.by_name), 2.3, title)
-    for ax, curve in zip(axes, profile.by_name.values()):
+    figure, axes = panels(list(curves), 2.3, f"Profile likelihood, {level:.0%} intervals")
+    for ax, curve in zip(axes, curves.values()):
         ax.plot(curve.value, curve.zeta, color=ACCENT, marker=".", markersize=4)
         ax.plot(curve.estimate, 0, "D", color=INK, markersize=5)
         ax.axhline(0, color="0.85", linewidth=0.8)
@@ -225,21 +198,26 @@ def profile_curves(profile: Profile) -> Figure:
 
 
 def bootstrap_distributions(
-    boot: Bootstrap, level: float = 0.95, kind: str = "percentile"
+    replicates: pd.DataFrame, estimates: pd.Series, ends: pd.DataFrame, title: str
 ) -> Figure:
     """Histograms of the replicates: the estimate (solid line) and its interval (dashed).
+
+    Parameters
+    ----------
+    replicates : DataFrame, one column a quantity
+    estimates : Series
+    ends : DataFrame
+        ``lower``, ``upper`` of each quantity.
+    title : str
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    ends = boot.conf_int(level, kind=kind)
-    counts = f"{len(boot.replicates)} replicates, {len(boot.failures)} failed"
-    title = f"Parametric bootstrap, {counts}; {kind} intervals, {level:.0%}"
-    figure, axes = panels(list(boot.replicates), 1.9, title)
-    for ax, (name, values) in zip(axes, boot.replicates.items()):
+    figure, axes = panels(list(replicates), 1.9, title)
+    for ax, (name, values) in zip(axes, replicates.items()):
         ax.hist(values, bins=min(50, max(10, len(values) // 20)), color="0.8", edgecolor="0.6")
-        estimate, (lower, upper) = boot.estimates[name], ends.loc[name]
+        estimate, (lower, upper) = estimates[name], ends.loc[name]
         ax.axvline(estimate, color=ACCENT, linewidth=1.8)
         for end in (lower, upper):
             ax.axvline(end, color=INK, linestyle="--", linewidth=1)

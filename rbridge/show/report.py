@@ -5,13 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from typing import Union
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    from ..results import LmeResults
 
 Part = Union[str, pd.DataFrame]
 
@@ -123,56 +120,3 @@ def pipe_table(frame: pd.DataFrame) -> str:
     rule = ["---" if i < n_index else "---:" for i in range(len(cells.columns))]
     rows = [list(cells.columns), rule, *cells.to_numpy().tolist()]
     return "\n".join("| " + " | ".join(t.replace("|", "\\|") for t in row) + " |" for row in rows)
-
-
-def fit_summary(fit: LmeResults) -> Report:
-    """The summary of a fit: criteria, variance components, fixed effects, what R said."""
-    snap = fit.snapshot
-    groups = ", ".join(f"{level.group} ({len(level.labels)})" for level in snap.levels)
-    dropped = f", {snap.n_dropped} dropped for missing values" if snap.n_dropped else ""
-    lines = [
-        f"{snap.spec.get('fixed', '')}, {snap.method}",
-        f"rows: {fit.nobs}{dropped}" + (f"; groups: {groups}" if groups else ""),
-        f"AIC {fit.aic:.6g}, BIC {fit.bic:.6g}, log-likelihood {fit.llf:.8g}",
-    ]
-    if not fit.converged:
-        lines.append("NOT CONVERGED: these are not the estimates of the model")
-    fixed = pd.DataFrame(
-        {
-            "estimate": fit.params,
-            "se": fit.bse,
-            "df": fit.df_resid,
-            "t": fit.tvalues,
-            "p": [f"{p:.3g}" for p in fit.pvalues],
-        }
-    )
-    components, heading = varcomp_frame(fit)
-    parts: list[tuple[str, Part]] = [
-        ("", "\n".join(lines)),
-        (heading, components),
-        ("Fixed effects", fixed),
-    ]
-    if fit.warnings_:
-        parts.append(("R's warnings", "\n".join(fit.warnings_)))
-    diagnosis = fit.diagnose()
-    if not diagnosis.regular:
-        parts.append(("Doubts about the standard errors", str(diagnosis).rstrip()))
-    titles = {"lme": "Linear mixed model (nlme::lme)", "gls": "Linear model (nlme::gls)"}
-    return Report(titles[snap.kind], parts)
-
-
-def varcomp_frame(fit: LmeResults) -> tuple[pd.DataFrame, str]:
-    """Components with their exact standard errors, or without where there are none; a heading."""
-    from ..core.parameters import coefficient_names
-    from ..errors import InformationError
-
-    names = coefficient_names(fit.snapshot)
-    try:
-        frame = fit.varcomp_vcov("observed").to_frame()
-        heading = f"Variance components (observed information; {frame.attrs['method']})"
-    except InformationError:
-        frame, heading = fit.varcomp.to_frame(), "Variance components"
-    frame.index = [
-        f"{label} = {names[label]}" if label in names else label for label in frame.index
-    ]
-    return frame, heading

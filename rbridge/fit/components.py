@@ -1,0 +1,126 @@
+"""The numbers of a fit: its variance components and their covariance, from the snapshot."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from os import PathLike
+from typing import Union
+
+import pandas as pd
+
+from ..core import delta, information
+from ..core.engine.contractions import contract
+from ..core.engine.forms import Forms
+from ..core.parameters import theta
+from ..core.snapshot import ApVar as SnapshotApVar
+from ..core.snapshot import ApVarUnavailable
+from ..errors import RWarning
+from ..options import one_of
+from .lmeinfo import LmeInfo
+from .regression import FittedModel
+from .vcov import METHODS, SOURCES, ApVar, VarcompVcov, square
+
+FIXED_SIGMA = (
+    "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
+    "use method='observed'"
+)
+
+
+class Fit(FittedModel):
+    """A fitted model with its variance components: what every analysis takes.
+
+    Everything but :attr:`lmeinfo` and :meth:`predict` on new data works without R, from
+    :attr:`snapshot` alone.
+    """
+
+    @property
+    def varcomp(self) -> pd.Series:
+        """Natural-scale components, labelled as ``rownames(varcomp_vcov())`` in lmeInfo."""
+        natural = theta(self.snapshot)
+        return pd.Series(natural.values, index=list(natural.names), name="estimate")
+
+    @property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Covariance matrix of the random effects by grouping level, outermost first."""
+        return {level.group: square(level.D, list(level.names)) for level in self.snapshot.levels}
+
+    @property
+    def apvar(self) -> Union[ApVar, ApVarUnavailable]:
+        """nlme's approximate covariance of its parameters, or why there is none."""
+        apvar = self.snapshot.apvar
+        if not isinstance(apvar, SnapshotApVar):
+            return apvar
+        names = list(apvar.names)
+        return ApVar(
+            pd.Series(apvar.pars, names, name="Pars"), square(apvar.cov, names), apvar.natural
+        )
+
+    @cached_property
+    def forms(self) -> Forms:
+        """What one pass over the data gives: every kind of information is made of it."""
+        return contract(self.snapshot)
+
+    def fisher_info(self, kind: str = "expected") -> pd.DataFrame:
+        """Fisher information of the variance components, computed here and exactly.
+
+        Parameters
+        ----------
+        kind : {"expected", "average", "observed"}
+        """
+        one_of(kind, METHODS[1:], "method")
+        result = information.information_from(self.forms, kind)  # type: ignore[arg-type]
+        return square(result.matrix, list(result.names))
+
+    def varcomp_vcov(
+        self, method: str = "expected", *, separate_variances: bool = False
+    ) -> VarcompVcov:
+        """Sampling covariance of the variance components.
+
+        Parameters
+        ----------
+        method : {"expected", "average", "observed", "delta"}
+            ``delta``: from nlme's apVar, which approximates ``observed`` by finite
+            differences. The others are computed here, exactly.
+        separate_variances : bool
+            With varIdent: the residual variance of each stratum in place of ``var_params`` and
+            ``sigma_sq``.
+
+        Raises
+        ------
+        ApVarError
+            ``delta``, and nlme gave no apVar: the message has nlme's reason.
+        InformationError
+            The information matrix has no inverse: the message names the parameters.
+        """
+        one_of(method, METHODS, "method")
+        natural = theta(self.snapshot)
+        if method == "delta":
+            cov = delta.apvar_delta(self.snapshot).cov
+            if self.snapshot.fixed_sigma:
+                warnings.warn(FIXED_SIGMA, RWarning, stacklevel=2)
+        else:
+            found = information.information_from(self.forms, method)  # type: ignore[arg-type]
+            cov = found.inverse()
+        estimates, names, kinds = natural.values, natural.names, natural.kinds
+        if separate_variances:
+            strata = information.stratum_variances(self.snapshot)
+            estimates, names, kinds = strata.values, strata.names, strata.kinds
+            cov = strata.jacobian @ cov @ strata.jacobian.T
+        series = pd.Series(estimates, index=list(names), name="estimate")
+        return VarcompVcov(series, square(cov, list(names)), method, SOURCES[method], kinds)
+
+    @property
+    def lmeinfo(self) -> LmeInfo:
+        """lmeInfo's own answers, through R."""
+        return LmeInfo(self.snapshot, self._fitted)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the snapshot; :func:`rbridge.load` reads it back without R."""
+        self.snapshot.save(path)
+
+    def __repr__(self) -> str:
+        state = "" if self.converged else ", not converged"
+        snap = self.snapshot
+        model = f"{snap.kind} {snap.method}: {snap.spec.get('fixed', '')}"
+        return f"<{type(self).__name__} {model}, n={self.nobs}{state}>"

@@ -1,0 +1,117 @@
+"""The names that ``import rbridge as rb`` gives, from wherever they live.
+
+They say that they are of :mod:`rbridge`, so that what is pickled or printed outlives the next move.
+"""
+
+from __future__ import annotations
+
+from . import datasets
+from .analysis.compare import compare
+from .analysis.derive import (
+    correlations,
+    icc,
+    r_squared,
+    reliability,
+    standard_deviations,
+    stratum_variances,
+    variance_ratio,
+)
+from .analysis.ranef import ranef_params
+from .analysis.tidy import tidy
+from .analysis.variance_at import slope_variance_at, variance_at
+from .api import gls, lme, load
+from .check.crosscheck import Crosscheck
+from .core.snapshot import ApVarUnavailable, FitSnapshot
+from .errors import RBridgeError
+from .fit.vcov import ApVar, VarcompVcov, delta_method
+from .many.models import lme_many
+from .model.spec import ModelSpec
+from .model.structures import (
+    corAR1,
+    corARMA,
+    corCAR1,
+    corCompSymm,
+    corExp,
+    corGaus,
+    corLin,
+    corNatural,
+    corRatio,
+    corSpher,
+    corSymm,
+    pdBlocked,
+    pdCompSymm,
+    pdDiag,
+    pdIdent,
+    pdLogChol,
+    pdNatural,
+    pdSymm,
+    varComb,
+    varConstPower,
+    varConstProp,
+    varExp,
+    varFixed,
+    varIdent,
+    varPower,
+)
+from .r.doctor import doctor
+from .r.session import set_isolation
+from .results import LmeResults
+
+__all__ = [
+    "ApVar",
+    "ApVarUnavailable",
+    "Crosscheck",
+    "FitSnapshot",
+    "LmeResults",
+    "ModelSpec",
+    "RBridgeError",
+    "VarcompVcov",
+    "compare",
+    "correlations",
+    "datasets",
+    "delta_method",
+    "doctor",
+    "gls",
+    "icc",
+    "lme",
+    "lme_many",
+    "load",
+    "r_squared",
+    "ranef_params",
+    "reliability",
+    "slope_variance_at",
+    "standard_deviations",
+    "stratum_variances",
+    "tidy",
+    "variance_at",
+    "variance_ratio",
+    "set_isolation",
+    "corAR1",
+    "corARMA",
+    "corCAR1",
+    "corCompSymm",
+    "corExp",
+    "corGaus",
+    "corLin",
+    "corNatural",
+    "corRatio",
+    "corSpher",
+    "corSymm",
+    "pdBlocked",
+    "pdCompSymm",
+    "pdDiag",
+    "pdIdent",
+    "pdLogChol",
+    "pdNatural",
+    "pdSymm",
+    "varComb",
+    "varConstPower",
+    "varConstProp",
+    "varExp",
+    "varFixed",
+    "varIdent",
+    "varPower",
+]
+
+for _name in set(__all__) - {"datasets"}:
+    globals()[_name].__module__ = "rbridge"
