@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InformationError, SpecError
+from ..options import one_of
 from . import parameters
 from .arrays import Array
 from .engine.contractions import contract
@@ -103,8 +104,7 @@ def information(
 
 def information_from(forms: Forms, kind: Kind) -> Information:
     """One kind of information from what :func:`~.engine.contractions.contract` gave."""
-    if kind not in get_args(Kind):
-        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(get_args(Kind))}")
+    one_of(kind, get_args(Kind), "kind")
     if kind == "expected":
         matrix = forms.trace2 / 2
     elif kind == "average":

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import SpecError
+from ..options import one_of
 from .arrays import Array, group_starts
 from .engine.correlation import NotPositiveDefinite, equal_sizes
 from .engine.covariance import correlation, deviation
@@ -44,8 +44,7 @@ def residuals(
     -----
     Normalized: L⁻¹ S⁻¹ (y − ŷ) / σ, with nlme's own root L of R (see :class:`Roots`).
     """
-    if type not in get_args(ResidualType):
-        raise SpecError(f"type must be one of {', '.join(get_args(ResidualType))}, not {type!r}")
+    one_of(type, get_args(ResidualType), "type")
     raw = np.asarray(snapshot.y - snapshot.fitted[:, -1 if level is None else level])
     if type == "response":
         return raw

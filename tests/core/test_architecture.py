@@ -33,7 +33,7 @@ def id_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "core"], ids=id_of)
 def test_core_needs_only_numpy_and_scipy(path):
-    allowed = ("numpy", "scipy", "rbridge.core", "rbridge.errors", "__future__")
+    allowed = ("numpy", "scipy", "rbridge.core", "rbridge.errors", "rbridge.options", "__future__")
     outside = [
         name
         for name in imports(path)

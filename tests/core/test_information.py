@@ -240,7 +240,9 @@ def test_a_row_without_variance_is_reported() -> None:
 
 
 def test_unknown_kind_is_named() -> None:
-    with pytest.raises(ValueError, match="'guessed', expected one of expected, average, observed"):
+    with pytest.raises(
+        ValueError, match="kind must be one of expected, average, observed, not 'guessed'"
+    ):
         information(designs.CASES["slope"], "guessed")  # type: ignore[arg-type]
 
 

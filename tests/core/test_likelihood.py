@@ -87,5 +87,5 @@ def test_wrong_arguments_are_named() -> None:
     fit = designs.CASES["slope"]
     with pytest.raises(SnapshotError, match="theta has shape"):
         log_likelihood(fit, [1.0, 2.0])
-    with pytest.raises(SnapshotError, match="method is 'PQL'"):
+    with pytest.raises(SnapshotError, match="method must be 'REML' or 'ML', not 'PQL'"):
         log_likelihood(fit, method="PQL")  # type: ignore[arg-type]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import cast, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import SnapshotError
+from ...options import one_of
 from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .absorb import Moments, absorb, absorb_flat
@@ -67,9 +68,8 @@ def contract(
 
 def _method(snapshot: FitSnapshot, method: str | None) -> Method:
     chosen = snapshot.method if method is None else method
-    if chosen not in get_args(Method):
-        raise SnapshotError(f"method is {chosen!r}, expected 'REML' or 'ML'")
-    return cast(Method, chosen)
+    allowed: tuple[Method, ...] = get_args(Method)
+    return one_of(chosen, allowed, "method", quote=True, error=SnapshotError)
 
 
 def _chunk(design: Layout, model: Model, start: int, stop: int, derivatives: bool) -> Moments:

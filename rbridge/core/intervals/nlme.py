@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import ApVarError, DataError, SpecError
+from ...options import check_share
 from ..arrays import Array
 from ..delta import checked
 from ..parameters import block_labels, free_cor, is_natural, split
@@ -122,11 +123,6 @@ def _values(snapshot: FitSnapshot, u: Array) -> Array:
 # --- intervals --------------------------------------------------------------------------------
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise SpecError(f"level must lie between 0 and 1, not {level}")
-
-
 def _sigma_ends(snapshot: FitSnapshot, level: float) -> tuple[float, float]:
     """χ² interval of σ in a gls without other parameters; a point where σ is fixed."""
     if snapshot.fixed_sigma:
@@ -170,7 +166,7 @@ def intervals(snapshot: FitSnapshot, level: float = 0.95) -> Intervals:
     ----------
     ``intervals.lme`` and ``intervals.gls`` of nlme 3.1.
     """
-    _check_level(level)
+    check_share(level)
     rows = _rows(snapshot)
     part, name = tuple(part for part, _ in rows), tuple(name for _, name in rows)
     apvar = snapshot.apvar
@@ -243,7 +239,7 @@ def wald(
     -----
     se on the scale h is |h'(x)|·se(x), the delta method.
     """
-    _check_level(level)
+    check_share(level)
     x, sigma = checked(estimates, cov)
     reach = special.ndtri((1 + level) / 2) * np.sqrt(np.diag(sigma))
     if scale == "natural":

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from ...errors import SpecError
+from ...options import check_share
 from ..arrays import Array
 from ..quantities.quantity import Quantity
 from ..snapshot import FitSnapshot
@@ -96,8 +97,7 @@ class Profiler:
         Bates, Mächler, Bolker and Walker (2015), Journal of Statistical Software 67(1), 5.1;
         Venzon and Moolgavkar (1988), Applied Statistics 37, 87–94.
         """
-        if not 0 < level < 1:
-            raise SpecError(f"level must lie between 0 and 1, not {level}")
+        check_share(level)
         return self._trace(wanted).curve(level)
 
     def zeta(self, wanted: Quantity, value: float) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from ...errors import DataError, InformationError, SpecError
+from ...options import check_share, one_of
 from ..arrays import Array
 from ..engine.contractions import contract
 from ..information import information_from
@@ -63,9 +64,8 @@ def bootstrap_intervals(
     Efron (1987), Journal of the American Statistical Association 82, 171–185; Davison and Hinkley
     (1997), Bootstrap Methods and their Application, section 5.3 and eq. 5.8.
     """
-    if kind not in get_args(BootstrapKind) or not 0 < level < 1:
-        known = ", ".join(get_args(BootstrapKind))
-        raise SpecError(f"kind must be one of {known} and level in (0, 1); got {kind!r}, {level}")
+    one_of(kind, get_args(BootstrapKind), "kind")
+    check_share(level)
     values, centre = np.atleast_2d(np.asarray(replicates, float)), np.asarray(estimates, float)
     if centre.ndim != 1 or values.ndim != 2 or values.shape[1] != len(centre):
         raise DataError(f"replicates of shape {values.shape} do not fit {centre.shape} estimates")

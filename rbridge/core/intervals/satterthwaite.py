@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from ...errors import SpecError
+from ...options import check_share
 from ..arrays import Array
 
 
@@ -35,8 +35,7 @@ def satterthwaite(
     ----------
     Satterthwaite (1946), Biometrics Bulletin 2, 110–114.
     """
-    if not 0 < level < 1:
-        raise SpecError(f"level must lie between 0 and 1, not {level}")
+    check_share(level)
     x = np.asarray(variances, float)
     df = 2 * x**2 / np.asarray(sampling, float)
     with np.errstate(divide="ignore"):  # a tiny df has its quantile at zero and no upper limit
