@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a fresh machine needs; docker/setup.sh says what it installs.
-.PHONY: help setup ready demo test lint bench docs image clean
+.PHONY: help setup ready demo test quick fix lint bench docs image clean
 .DEFAULT_GOAL := help
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
@@ -20,7 +20,15 @@ demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by
 test: ready    ## the tests (PYTEST_ARGS="-m 'not r'" and the like)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
 
-lint: ready    ## black, flake8, mypy
+quick: ready   ## the tests that need no R, two minutes at most
+	$(PYTHON) -m pytest -m "not r" $(PYTEST_ARGS)
+
+fix: ready     ## what can be mended by itself: the order of imports, black
+	$(PYTHON) -m isort --quiet $(SOURCES)
+	$(PYTHON) -m black --quiet $(SOURCES)
+
+lint: ready    ## isort, black, flake8, mypy
+	$(PYTHON) -m isort --check --diff --quiet $(SOURCES)
 	$(PYTHON) -m black --check --quiet $(SOURCES) || { $(PYTHON) -m black --diff --quiet $(SOURCES); exit 1; }
 	$(PYTHON) -m flake8 $(SOURCES)
 	$(PYTHON) -m mypy

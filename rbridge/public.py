@@ -23,7 +23,8 @@ from .api import gls, lme, load
 from .check.crosscheck import Crosscheck
 from .core.snapshot import ApVarUnavailable, FitSnapshot
 from .errors import RBridgeError
-from .fit.vcov import ApVar, VarcompVcov, delta_method
+from .fit.vcov import NamedApVar as ApVar
+from .fit.vcov import VarcompVcov, delta_method
 from .many.models import lme_many
 from .model.spec import ModelSpec
 from .model.structures import (
@@ -114,4 +115,5 @@ __all__ = [
 ]
 
 for _name in set(__all__) - {"datasets"}:
-    globals()[_name].__module__ = "rbridge"
+    _public = globals()[_name]
+    _public.__module__, _public.__name__, _public.__qualname__ = "rbridge", _name, _name

@@ -194,7 +194,7 @@ def _wald_ends(fit: Fit, method: str, level: float) -> dict[str, Ends]:
 
 def _found(table: pd.DataFrame, method: str) -> dict[str, Ends]:
     rows = table[table.method == method]
-    return {n: ends for n, *ends in zip(rows.component, rows.lower, rows.upper, rows.note)}
+    return dict(zip(rows.component, zip(rows.lower, rows.upper, rows.note)))
 
 
 # --- one function a method: component to its ends ----------------------------------------------

@@ -60,11 +60,11 @@ def tidy(
     unknown = [name for name in effects if name not in EFFECTS]
     if isinstance(effects, str) or unknown or scale not in ("sdcor", "vcov"):
         raise SpecError(f"effects are a list of {', '.join(EFFECTS)}; scale is 'sdcor' or 'vcov'")
-    frames = {
-        "fixed": lambda: _fixed(fit, level),
-        "ran_pars": lambda: _random(fit, scale, level, method),
-    }
-    return pd.concat([frames[name]() for name in effects], ignore_index=True)[list(COLUMNS)]
+    frames = [
+        _fixed(fit, level) if name == "fixed" else _random(fit, scale, level, method)
+        for name in effects
+    ]
+    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
 
 
 def _fixed(fit: Fit, level: float) -> pd.DataFrame:

@@ -107,7 +107,8 @@ def _effect(name: str, frame: pd.DataFrame, group: str) -> Array:
     if name == "(Intercept)":
         return np.ones(len(frame))
     if name not in frame and ":" in name:
-        return np.prod([_effect(part, frame, group) for part in name.split(":")], axis=0)
+        parts = [_effect(part, frame, group) for part in name.split(":")]
+        return np.asarray(np.prod(parts, axis=0))
     return np.asarray(_values(frame, name, f"random effects of {group}"), dtype=float)
 
 

@@ -13,13 +13,12 @@ from ..core import delta, information
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
 from ..core.parameters import theta
-from ..core.snapshot import ApVar as SnapshotApVar
-from ..core.snapshot import ApVarUnavailable
+from ..core.snapshot import ApVar, ApVarUnavailable
 from ..errors import RWarning
 from ..options import one_of
 from .lmeinfo import LmeInfo
 from .regression import FittedModel
-from .vcov import METHODS, SOURCES, ApVar, VarcompVcov, square
+from .vcov import METHODS, SOURCES, NamedApVar, VarcompVcov, square
 
 FIXED_SIGMA = (
     "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
@@ -46,13 +45,13 @@ class Fit(FittedModel):
         return {level.group: square(level.D, list(level.names)) for level in self.snapshot.levels}
 
     @property
-    def apvar(self) -> Union[ApVar, ApVarUnavailable]:
+    def apvar(self) -> Union[NamedApVar, ApVarUnavailable]:
         """nlme's approximate covariance of its parameters, or why there is none."""
         apvar = self.snapshot.apvar
-        if not isinstance(apvar, SnapshotApVar):
+        if not isinstance(apvar, ApVar):
             return apvar
         names = list(apvar.names)
-        return ApVar(
+        return NamedApVar(
             pd.Series(apvar.pars, names, name="Pars"), square(apvar.cov, names), apvar.natural
         )
 

@@ -28,7 +28,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True)
-class ApVar:
+class NamedApVar:
     """nlme's ``apVar`` with its names.
 
     Attributes

@@ -50,7 +50,8 @@ class Column:
     def missing(self) -> NDArray[np.bool_]:
         """Where the column has no value."""
         values = self.values
-        return np.isnan(values) if values.dtype.kind == "f" else values == MISSING
+        missing = np.isnan(values) if values.dtype.kind == "f" else values == MISSING
+        return np.asarray(missing)
 
     def take(self, rows: NDArray[Any]) -> Column:
         """The given rows."""

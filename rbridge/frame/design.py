@@ -126,7 +126,7 @@ def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArra
     keys = list(dict.fromkeys(name for grouping in spec.groupings() for name in grouping))
     if not keys:
         return np.arange(n)
-    return np.lexsort([groups[name].values for name in reversed(keys)])
+    return np.asarray(np.lexsort([groups[name].values for name in reversed(keys)]))
 
 
 def _check_levels(values: Mapping[str, Column]) -> None:

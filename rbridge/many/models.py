@@ -29,7 +29,7 @@ TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
 
 
 @dataclass(frozen=True)
-class Record:
+class FitRow:
     """One fit, as plain data: its number, why it failed, and the numbers of its row."""
 
     item: int
@@ -65,7 +65,7 @@ class Job:
     labels: pd.DataFrame
     se: tuple[str, ...]
 
-    def task(self, items: Sequence[int], start: int, stop: int) -> partial[list[Record]]:
+    def task(self, items: Sequence[int], start: int, stop: int) -> partial[list[FitRow]]:
         """The fits ``items[start:stop]`` with the rows that they need, and no others."""
         n_groups = len(self.ends) - 1
         wanted = [divmod(item, n_groups) for item in items[start:stop]]
@@ -136,7 +136,7 @@ def lme_many(
     check_frame(data)
     job = _job(_specs(model, random, outcomes, options), data, by, se)
     kept = ResultFile(file, fingerprint(job.data, _content(job))) if file is not None else None
-    records = [Record(**row) for row in kept.rows] if kept else []
+    records = [FitRow(**row) for row in kept.rows] if kept else []
     missing = sorted(set(range(len(job.labels))) - {record.item for record in records})
     keep = kept.append if kept else _nowhere
     fresh, _ = collect(
@@ -150,7 +150,7 @@ def lme_many(
     return _frame(job, [*records, *fresh])
 
 
-def _nowhere(batch: Sequence[Record]) -> None:
+def _nowhere(batch: Sequence[FitRow]) -> None:
     pass
 
 
@@ -248,22 +248,22 @@ def _for_speed(spec: ModelSpec, se: Sequence[str]) -> ModelSpec:
 
 def _fit_all(
     data: pd.DataFrame, fits: Sequence[tuple[int, ModelSpec, int, int]], se: tuple[str, ...]
-) -> list[Record]:
+) -> list[FitRow]:
     return [_fit_one(item, spec, data.iloc[start:stop], se) for item, spec, start, stop in fits]
 
 
-def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]) -> Record:
+def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]) -> FitRow:
     try:
         return _record(item, nlme.fit(spec, data).snapshot, se)
     except InstallationError:
         raise  # no fit at all could succeed
     except RBridgeError as error:
-        return Record(item, str(error))
+        return FitRow(item, str(error))
     except Exception as error:  # one odd data set must not cost the others
-        return Record(item, f"{type(error).__name__}: {error}")
+        return FitRow(item, f"{type(error).__name__}: {error}")
 
 
-def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> Record:
+def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
     fit = Fit(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
     said = list(fit.warnings_)
@@ -276,10 +276,10 @@ def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> Record:
         values |= {f"se_{method}.{name}": error for name, error in errors.items()}
     values |= {f"fixed.{name}": value for name, value in fit.params.items()}
     values |= {f"se.fixed.{name}": error for name, error in fit.bse.items()}
-    return Record(item, "", fit.converged, "; ".join(said), values)
+    return FitRow(item, "", fit.converged, "; ".join(said), values)
 
 
-def _frame(job: Job, records: Sequence[Record]) -> pd.DataFrame:
+def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:
     """The rows in the order of the fits."""
     ordered = sorted(records, key=lambda record: record.item)
     labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)

@@ -14,6 +14,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar, Union
@@ -25,7 +26,7 @@ ROUND = 2.0  # seconds of one round
 FAILURES = 1000  # nlme loses about 9 kB for every failed fit: new workers after 9 MB each
 
 
-class Outcome(Protocol):
+class WorkOutcome(Protocol):
     """What becomes of one item."""
 
     @property
@@ -37,7 +38,7 @@ class Outcome(Protocol):
         """How many fits failed on the way."""
 
 
-Result = TypeVar("Result", bound=Outcome)
+Result = TypeVar("Result", bound=WorkOutcome)
 Task = Callable[[], Sequence[Result]]
 Report = Callable[[int, int, int], None]  # done, of how many, how many of them failed
 Progress = Union[bool, Report]
@@ -77,8 +78,6 @@ def collect(
         After Ctrl-C, or when a worker process died; the outcomes are then those of the finished
         rounds.
     """
-    from concurrent.futures import BrokenExecutor
-
     done: list[Result] = []
     failed = 0
     with _reporting(progress, n, what) as report:

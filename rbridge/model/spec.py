@@ -10,7 +10,7 @@ from ..errors import FormulaError, SpecError
 from ..options import did_you_mean, one_of
 from .formula import Call, Formula, Name, parse, parse_formula
 from .structure_text import as_structure, formula_text, structure_from_node
-from .structures import CorStruct, Structure, pdLogChol
+from .structures import CorrelationStructure, Structure, pdLogChol
 
 Random = Union[str, Mapping[str, Any]]
 
@@ -211,7 +211,7 @@ def _within(correlation: object, weights: object) -> tuple[Structure | None, Str
         weights = {"class": "varFixed", "form": weights}  # as nlme reads a bare formula
     cor = None if correlation is None else as_structure(correlation, "corStruct", "correlation")
     var = None if weights is None else as_structure(weights, "varFunc", "weights")
-    assert cor is None or isinstance(cor, CorStruct)
+    assert cor is None or isinstance(cor, CorrelationStructure)
     return cor, var
 
 

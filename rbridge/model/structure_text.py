@@ -11,6 +11,8 @@ from ..errors import StructureError
 from ..options import did_you_mean
 from .formula import CONSTANTS, PLAIN_NAME, Call, Constant, Name, Node, parse
 from .structures import (
+    CorSpatial,
+    Structure,
     corAR1,
     corARMA,
     corCAR1,
@@ -20,7 +22,6 @@ from .structures import (
     corLin,
     corNatural,
     corRatio,
-    CorSpatial,
     corSpher,
     corSymm,
     pdBlocked,
@@ -30,7 +31,6 @@ from .structures import (
     pdLogChol,
     pdNatural,
     pdSymm,
-    Structure,
     varComb,
     varConstPower,
     varConstProp,

@@ -156,7 +156,7 @@ class pdBlocked(Structure):
 
 
 @dataclass(frozen=True)
-class CorStruct(Structure):
+class CorrelationStructure(Structure):
     """A within-group correlation structure.
 
     Parameters
@@ -183,28 +183,28 @@ class CorStruct(Structure):
             raise StructureError(f"{self.r_class}(fixed=True) needs the value to hold")
 
 
-class corAR1(CorStruct):
+class corAR1(CorrelationStructure):
     """First-order autoregressive; the covariate is an integer time."""
 
 
-class corCAR1(CorStruct):
+class corCAR1(CorrelationStructure):
     """Continuous-time first-order autoregressive."""
 
 
-class corCompSymm(CorStruct):
+class corCompSymm(CorrelationStructure):
     """One correlation between all rows of a group."""
 
 
-class corSymm(CorStruct):
+class corSymm(CorrelationStructure):
     """A correlation of its own for every pair of positions."""
 
 
-class corNatural(CorStruct):
+class corNatural(CorrelationStructure):
     """As corSymm, in the natural parameterisation."""
 
 
 @dataclass(frozen=True)
-class corARMA(CorStruct):
+class corARMA(CorrelationStructure):
     """Autoregressive moving average of orders ``p`` and ``q``."""
 
     p: int = 0
@@ -219,7 +219,7 @@ class corARMA(CorStruct):
 
 
 @dataclass(frozen=True)
-class CorSpatial(CorStruct):
+class CorSpatial(CorrelationStructure):
     """A spatial correlation: ``form`` names the coordinates.
 
     Parameters
@@ -262,7 +262,7 @@ class corSpher(CorSpatial):
 
 
 @dataclass(frozen=True)
-class VarFunc(Structure):
+class VarianceFunction(Structure):
     """Base of the variance functions, sd(ε) = σ·s."""
 
     kind: ClassVar[str] = "varFunc"
@@ -276,7 +276,7 @@ class VarFunc(Structure):
 
 
 @dataclass(frozen=True)
-class varFixed(VarFunc):
+class varFixed(VarianceFunction):
     """Variance proportional to a covariate: s² = \\|v\\|.
 
     Parameters
@@ -289,7 +289,7 @@ class varFixed(VarFunc):
 
 
 @dataclass(frozen=True)
-class varIdent(VarFunc):
+class varIdent(VarianceFunction):
     """A standard deviation for each stratum, relative to a reference stratum.
 
     Parameters
@@ -311,7 +311,7 @@ class varIdent(VarFunc):
 
 
 @dataclass(frozen=True)
-class varPower(VarFunc):
+class varPower(VarianceFunction):
     """s = \\|v\\|^power, in every stratum if ``form`` names strata.
 
     Parameters
@@ -332,7 +332,7 @@ class varExp(varPower):
 
 
 @dataclass(frozen=True)
-class varConstPower(VarFunc):
+class varConstPower(VarianceFunction):
     """s = const + \\|v\\|^power.
 
     Parameters
@@ -353,7 +353,7 @@ class varConstPower(VarFunc):
 
 
 @dataclass(frozen=True)
-class varConstProp(VarFunc):
+class varConstProp(VarianceFunction):
     """s = √(const² + prop²·v²).
 
     Parameters
@@ -381,13 +381,13 @@ class varComb(Structure):
     A, B, C …
     """
 
-    parts: tuple[VarFunc, ...]
+    parts: tuple[VarianceFunction, ...]
     names: tuple[str, ...] = field(default=())
     kind: ClassVar[str] = "varFunc"
 
-    def __init__(self, *parts: VarFunc, **named: VarFunc) -> None:
+    def __init__(self, *parts: VarianceFunction, **named: VarianceFunction) -> None:
         every = (*parts, *named.values())
-        if len(every) < 2 or not all(isinstance(part, VarFunc) for part in every):
+        if len(every) < 2 or not all(isinstance(part, VarianceFunction) for part in every):
             raise StructureError("varComb: give two or more variance functions")
         if parts and named:
             raise StructureError("varComb: name every component or none")

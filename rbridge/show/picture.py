@@ -20,7 +20,7 @@ INK, QUIET, ACCENT = "#1b1b1b", "#8a8a8a", "#1f5fa8"
 SMALL = 8  # points
 
 
-class Picture(Figure):
+class Picture(Figure):  # type: ignore[misc]
     """A Figure that notebooks show although pyplot does not know it."""
 
     def _repr_png_(self) -> bytes:

@@ -55,7 +55,7 @@ def read(text: str, vocabulary: Vocabulary) -> dict[str, Quantity]:
     source = "\n".join(line.strip() for line in quoted.splitlines())  # indentation says nothing
     try:
         body = ast.parse(source).body
-        reader = _Reader(source, vocabulary)
+        reader = _Interpreter(source, vocabulary)
         for statement in body:
             reader.add(statement)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -68,7 +68,7 @@ def read(text: str, vocabulary: Vocabulary) -> dict[str, Quantity]:
     return reader.found
 
 
-class _Reader:
+class _Interpreter:
     """The quantities defined so far, and how to build the next."""
 
     def __init__(self, source: str, vocabulary: Vocabulary) -> None:
