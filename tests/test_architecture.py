@@ -145,3 +145,11 @@ def test_import_starts_no_r_and_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_page_on_the_house_names_every_file():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8")
+    words = set(page.replace("`", " ").replace(":", " ").split())
+    files = {path.stem for path in MODULES if not path.stem.startswith("__")}
+    files |= {path.name for path in PACKAGE.rglob("*.R")}
+    assert files - words == set()

@@ -1,4 +1,4 @@
-"""docs/reliability.md names tests that exist, and every test of the bridge."""
+"""docs/bridge.md names tests that exist, and every test of the bridge."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ ELSEWHERE = {"test_plain_pandas2ri_fails_these", "test_the_fit_is_rs_own_or_a_na
 
 
 def test_every_row_has_its_test_and_every_test_its_row():
-    text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    text = (ROOT / "docs" / "bridge.md").read_text("utf-8")
     named = set(re.findall(r"`(test_\w+)`", text))
     files = (ROOT / "tests" / "r").glob("test_bridge_*.py")
     tests = {

@@ -1,4 +1,4 @@
-"""pandas → R: one test for each row of the bridge's table (docs/reliability.md)."""
+"""pandas → R: one test for each row of the bridge's table (docs/bridge.md)."""
 
 from __future__ import annotations
 
