@@ -210,6 +210,68 @@ class ApVarUnavailable:
 
 
 @dataclass(frozen=True)
+class DesignVariable:
+    """A variable of the fixed effects as R's ``terms`` has it: ``age``, ``log(x)``, ``sex``.
+
+    Attributes
+    ----------
+    name : str
+    levels : tuple of str
+        Of a factor; empty for a numeric variable.
+    contrasts : (l, k) array
+        The k columns that stand for the l levels; (0, 0) for a numeric variable.
+    columns : tuple of str
+        Columns of the data that it is made of.
+    width : int
+        Columns of a numeric variable (more than one for ``poly(x, 2)``); k for a factor.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    contrasts: Array
+    columns: tuple[str, ...]
+    width: int
+
+    def __post_init__(self) -> None:
+        _own(self, contrasts=(len(self.levels), None))
+
+
+@dataclass(frozen=True)
+class FixedTerms:
+    """The terms of the fixed effects: what tests of terms and marginal means need of the design.
+
+    Attributes
+    ----------
+    labels : tuple of str, length t
+        As R has them, ``age:sex``; the intercept is none of them.
+    assign : (p,) int array
+        Term of each coefficient, 1 … t; 0 for the intercept.
+    variables : tuple of DesignVariable, length v
+    factors : (v, t) int array
+        0 where the variable is not in the term; 1 by its contrasts; 2 by a column a level.
+    cells : (c, f) int array
+        The combinations of levels that occur, a column for each variable that is a factor.
+    counts : (c,) int array
+        Their rows.
+    means : mapping of str to float
+        Mean of each numeric column of the data that a variable is made of.
+    """
+
+    labels: tuple[str, ...]
+    assign: Array
+    variables: tuple[DesignVariable, ...]
+    factors: Array
+    cells: Array
+    counts: Array
+    means: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        factors = sum(bool(variable.levels) for variable in self.variables)
+        _own(self, assign=(None,), factors=(len(self.variables), len(self.labels)))
+        _own(self, cells=(None, factors), counts=(len(self.cells),))
+
+
+@dataclass(frozen=True)
 class FitSnapshot:
     """Everything after the fit works from this object alone.
 
@@ -255,6 +317,8 @@ class FitSnapshot:
         The model as plain data (``ModelSpec.to_dict()``).
     provenance : mapping of str to str
         Versions of R, nlme, rpy2, BLAS …, and the platform.
+    terms : FixedTerms or None
+        None in files of version 0.1.
     """
 
     kind: str
@@ -280,6 +344,7 @@ class FitSnapshot:
     warnings: tuple[str, ...] = ()
     spec: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    terms: FixedTerms | None = None
 
     def __post_init__(self) -> None:
         n, p = len(self.y), len(self.coef_names)
@@ -363,5 +428,8 @@ def _revived(meta: Any, fetch: Callable[[Any], Array]) -> FitSnapshot:
 
 _TYPES = {
     cls.__name__: cls
-    for cls in (PdBlock, RandomLevel, CorStruct, VarFunc, ApVar, ApVarUnavailable, FitSnapshot)
+    for cls in (
+        *(PdBlock, RandomLevel, CorStruct, VarFunc, ApVar, ApVarUnavailable),
+        *(DesignVariable, FixedTerms, FitSnapshot),
+    )
 }
