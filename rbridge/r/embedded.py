@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from ..errors import RError, SessionError
 from .signals import POLL, drop_sigint, sigint_held, wait_for
 
+R_FILES = ("session", "payload", "nlme", "snapshot", "lmeinfo", "versions")  # read in this order
 STACK_SIZE = (
     64 * 2**20
 )  # bytes: R's own check then stops runaway recursion before the system does
@@ -54,7 +55,7 @@ class RSession(Protocol):
     steady: AbstractContextManager[Any]
 
     def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of bridge.R with plain arguments."""
+        """Call a function of the R files with plain arguments."""
 
     def forget(self, number: int, generation: int) -> None:
         """Release a fitted model."""
@@ -134,7 +135,7 @@ class Session:
         atexit.register(self.close)
 
     def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of bridge.R with plain arguments.
+        """Call a function of the R files with plain arguments.
 
         Raises
         ------
@@ -219,10 +220,11 @@ class Session:
         import rpy2.rinterface as ri
 
         self._stack = stack_bounds()
-        source = importlib.resources.files("rbridge.r").joinpath("bridge.R").read_text("utf-8")
+        folder = importlib.resources.files("rbridge.r")
+        sources = [folder.joinpath(f"{name}.R").read_text("utf-8") for name in R_FILES]
         rooms = ri.baseenv["new.env"](parent=ri.baseenv)
         with checked_stack(self._stack):
-            parsed = ri.baseenv["parse"](text=ri.StrSexpVector([source]), **{"keep.source": False})
+            parsed = ri.baseenv["parse"](text=ri.StrSexpVector(sources), **{"keep.source": False})
             ri.baseenv["eval"](parsed, rooms)
         self._call_safely = rooms["call_safely"]
 

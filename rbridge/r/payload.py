@@ -1,4 +1,4 @@
-"""The model as nested plain data under neutral names: what bridge.R builds its call from."""
+"""The model as nested plain data under neutral names: what payload.R builds the call from."""
 
 from __future__ import annotations
 

@@ -1,0 +1,123 @@
+# A model is fitted, asked what was wrong with it, and asked for the design of new data.
+
+fit <- function(model) {
+  counter <<- counter + 1L
+  key <- as.character(counter)
+  name <- paste0(".rb_", counter)
+  kept <- FALSE
+  on.exit(if (!kept) release(key))
+  frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  check_values(model, frame)
+  assign(name, frame, envir = shelf)
+  fitted <- eval(build_call(model, as.name(name)), globalenv())
+  if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
+  assign(key, list(fit = fitted, frame = frame), envir = models)
+  answer <- list(id = counter, snapshot = snapshot(fitted, frame))
+  kept <- TRUE
+  answer
+}
+
+build_call <- function(model, data) {
+  args <- list(build_formula(model$fixed), data = data)
+  names(args)[1L] <- if (model$kind == "lme") "fixed" else "model"
+  if (model$kind == "lme") {
+    args$random <- lapply(model$random, function(level) build_structure(level$structure))
+    names(args$random) <- vapply(model$random, `[[`, "", "group")
+  }
+  if (!is.null(model$correlation)) args$correlation <- build_structure(model$correlation)
+  if (!is.null(model$weights)) args$weights <- build_structure(model$weights)
+  args$method <- model$method
+  args$na.action <- quote(stats::na.fail)
+  if (length(model$control)) args$control <- model$control
+  fitter <- if (model$kind == "lme") quote(nlme::lme) else quote(nlme::gls)
+  as.call(c(list(fitter), args))
+}
+
+# nlme drops rows in silence, or searches without end, where a formula makes values that are not
+# finite; and it fits a response that is TRUE and FALSE as 1 and 0.
+check_values <- function(model, frame) {
+  for (variable in unique(unlist(lapply(model$formulas, variables_of)))) {
+    values <- tryCatch(
+      withCallingHandlers(eval(variable, frame, words), warning = ignore), error = function(e) 0
+    )
+    bad <- if (is.numeric(values)) !is.finite(values) else is.na(values)
+    if (any(bad)) {
+      rows <- if (is.matrix(bad)) sum(rowSums(bad) > 0) else sum(bad)
+      refuse(label_of(variable), " is not finite in ", rows, " row(s) of the data: ",
+             "recode them, or leave them out")
+    }
+  }
+  terms <- stats::terms(build_formula(model$fixed))
+  if (!length(attr(terms, "term.labels")) && !attr(terms, "intercept")) {
+    refuse("the fixed effects are empty: leave the intercept in, or name a covariate")
+  }
+  lhs <- build_node(model$fixed$lhs)
+  y <- eval(lhs, frame, words)
+  if (!is.numeric(y) || is.factor(y) || is.matrix(y)) {
+    refuse("the response ", label_of(lhs), " must be a numeric vector, not ", class(y)[1L])
+  }
+  if (length(y) != nrow(frame)) {
+    refuse("the response ", label_of(lhs), " has ", length(y), " values for ", nrow(frame), " rows")
+  }
+}
+
+ignore <- function(w) invokeRestart("muffleWarning")
+
+# The variables that model.frame would make: `log(x)` of `log(x) * group`.
+variables_of <- function(formula) {
+  terms <- tryCatch(stats::terms(build_formula(formula)), error = function(e) NULL)
+  Filter(is.call, as.list(attr(terms, "variables"))[-1L])
+}
+
+label_of <- function(expression) paste(deparse(expression, width.cutoff = 500L), collapse = "")
+
+refuse <- function(...) {
+  stop(errorCondition(paste0(...), class = "rbridge_data", call = NULL))
+}
+
+# A design that nlme would call singular: the columns that the others determine.
+aliased <- function(model) {
+  frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  X <- stats::model.matrix(build_formula(model$fixed), frame)
+  decomposed <- qr(X)
+  colnames(X)[decomposed$pivot[seq_len(ncol(X)) > decomposed$rank]]
+}
+
+# ---- the design of new data -----------------------------------------------------------------
+
+# nlme evaluates the bases of random effects (poly, ns, scale …) afresh on new data, which moves
+# them; here every term keeps the basis, the levels and the contrasts of the fit.
+new_design <- function(id, columns) {
+  model <- models[[as.character(id)]]
+  new <- build_frame(columns)
+  structures <- model$fit$modelStruct$reStruct
+  list(
+    X = unname(design_like(stats::formula(model$fit), model$frame, new, names_of_fixed(model$fit))),
+    Z = lapply(rev(seq_along(structures)), function(i) {
+      random_design(structures[[i]], design_like, model$frame, new)
+    })
+  )
+}
+
+# Columns of one level's random effects in nlme's order, each block's by `design(formula, ...)`:
+# nlme's own model.matrix for a reStruct takes twenty times as long.
+random_design <- function(structure, design, ...) {
+  formulas <- stats::formula(structure)
+  if (!is.list(formulas)) formulas <- list(formulas)
+  parts <- lapply(formulas, design, ...)
+  unname(do.call(cbind, parts)[, nlme::Names(structure), drop = FALSE])
+}
+
+names_of_fixed <- function(fitted) {
+  names(if (inherits(fitted, "lme")) nlme::fixef(fitted) else stats::coef(fitted))
+}
+
+design_like <- function(formula, frame, new, columns = NULL) {
+  terms <- stats::delete.response(stats::terms(stats::model.frame(formula, frame)))
+  fitted <- stats::model.matrix(terms, frame)
+  levels <- stats::.getXlevels(terms, stats::model.frame(terms, frame))
+  # A basis outside its knots warns; the caller sees that.
+  new_frame <- stats::model.frame(terms, new, xlev = levels, na.action = stats::na.pass)
+  X <- stats::model.matrix(terms, new_frame, contrasts.arg = attr(fitted, "contrasts"))
+  if (is.null(columns)) X else X[, columns, drop = FALSE]
+}
