@@ -7,7 +7,8 @@ fit <- function(model) {
   kept <- FALSE
   on.exit(if (!kept) release(key))
   frame <- set_contrasts(build_frame(model$data), model$contrasts)
-  check_values(model, frame)
+  check_finite(model$formulas, frame)
+  check_fixed(model$fixed, frame)
   assign(name, frame, envir = shelf)
   fitted <- eval(build_call(model, as.name(name)), globalenv())
   if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
@@ -34,9 +35,9 @@ build_call <- function(model, data) {
 }
 
 # nlme drops rows in silence, or searches without end, where a formula makes values that are not
-# finite; and it fits a response that is TRUE and FALSE as 1 and 0.
-check_values <- function(model, frame) {
-  for (variable in unique(unlist(lapply(model$formulas, variables_of)))) {
+# finite.
+check_finite <- function(formulas, frame) {
+  for (variable in unique(unlist(lapply(formulas, variables_of)))) {
     values <- tryCatch(
       withCallingHandlers(eval(variable, frame, words), warning = ignore), error = function(e) 0
     )
@@ -47,13 +48,17 @@ check_values <- function(model, frame) {
              "recode them, or leave them out")
     }
   }
-  terms <- stats::terms(build_formula(model$fixed))
+}
+
+# nlme fits a response that is TRUE and FALSE as 1 and 0.
+check_fixed <- function(formula, frame) {
+  terms <- stats::terms(build_formula(formula))
   if (!length(attr(terms, "term.labels")) && !attr(terms, "intercept")) {
     refuse("the fixed effects are empty: leave the intercept in, or name a covariate")
   }
-  lhs <- build_node(model$fixed$lhs)
+  lhs <- build_node(formula$lhs)
   y <- eval(lhs, frame, words)
-  if (!is.numeric(y) || is.factor(y) || is.matrix(y)) {
+  if (!is.numeric(y) || is.matrix(y)) {
     refuse("the response ", label_of(lhs), " must be a numeric vector, not ", class(y)[1L])
   }
   if (length(y) != nrow(frame)) {
@@ -83,6 +88,10 @@ aliased <- function(model) {
   colnames(X)[decomposed$pivot[seq_len(ncol(X)) > decomposed$rank]]
 }
 
+fixed_effects <- function(fitted) {
+  if (inherits(fitted, "lme")) nlme::fixef(fitted) else stats::coef(fitted)
+}
+
 # ---- the design of new data -----------------------------------------------------------------
 
 # nlme evaluates the bases of random effects (poly, ns, scale …) afresh on new data, which moves
@@ -91,8 +100,9 @@ new_design <- function(id, columns) {
   model <- models[[as.character(id)]]
   new <- build_frame(columns)
   structures <- model$fit$modelStruct$reStruct
+  fixed <- names(fixed_effects(model$fit))
   list(
-    X = unname(design_like(stats::formula(model$fit), model$frame, new, names_of_fixed(model$fit))),
+    X = unname(design_like(stats::formula(model$fit), model$frame, new, fixed)),
     Z = lapply(rev(seq_along(structures)), function(i) {
       random_design(structures[[i]], design_like, model$frame, new)
     })
@@ -106,10 +116,6 @@ random_design <- function(structure, design, ...) {
   if (!is.list(formulas)) formulas <- list(formulas)
   parts <- lapply(formulas, design, ...)
   unname(do.call(cbind, parts)[, nlme::Names(structure), drop = FALSE])
-}
-
-names_of_fixed <- function(fitted) {
-  names(if (inherits(fitted, "lme")) nlme::fixef(fitted) else stats::coef(fitted))
 }
 
 design_like <- function(formula, frame, new, columns = NULL) {

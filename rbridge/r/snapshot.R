@@ -2,7 +2,7 @@
 
 snapshot <- function(fitted, frame) {
   is_lme <- inherits(fitted, "lme")
-  coefficients <- if (is_lme) nlme::fixef(fitted) else stats::coef(fitted)
+  coefficients <- fixed_effects(fitted)
   terms <- stats::model.frame(stats::formula(fitted), frame)
   X <- stats::model.matrix(attr(terms, "terms"), terms)
   n <- fitted$dims$N
@@ -12,7 +12,7 @@ snapshot <- function(fitted, frame) {
   inflation <- if (is_lme && fitted$method == "ML") n / (n - p) else 1
   c(
     list(
-      y = as.numeric(terms[[1L]]), X = unname(X)[, match(names(coefficients), colnames(X)), drop = FALSE],
+      y = as.numeric(terms[[1L]]), X = unname(X[, names(coefficients), drop = FALSE]),
       coef_names = names(coefficients), beta = unname(coefficients),
       std_error = sqrt(inflation * diag(covariance)),
       df = as.numeric(if (is_lme) fitted$fixDF$X else rep(n - p, p)),
@@ -22,7 +22,8 @@ snapshot <- function(fitted, frame) {
       fitted = unname(as.matrix(fitted$fitted)),
       cor = describe_cor(fitted$modelStruct$corStruct, frame),
       var = describe_var(fitted$modelStruct$varStruct),
-      apvar = describe_apvar(fitted$apVar)
+      apvar = describe_apvar(fitted$apVar),
+      terms = describe_terms(terms, X, names(coefficients), frame)
     ),
     if (is_lme) list(levels = describe_levels(fitted, frame))
   )
@@ -63,7 +64,7 @@ describe_blocks <- function(structure) {
   blocks <- if (inherits(structure, "pdBlocked")) unclass_list(structure) else list(structure)
   lapply(blocks, function(b) list(
     pd_class = class(b)[1L], names = nlme::Names(b),
-    formula = paste(deparse(stats::formula(b)[[2L]], width.cutoff = 500L), collapse = "")
+    formula = label_of(stats::formula(b)[[2L]])
   ))
 }
 
@@ -137,6 +138,6 @@ describe_varfunc <- function(vf, tag) {
     free = names(values) %in% names(stats::coef(vf, unconstrained = FALSE)),
     covariate = if (!is.null(covariate)) as.numeric(covariate),
     codes = if (!is.null(strata)) match(as.character(attr(vf, "groups")), strata) - 1L,
-    strata = as.character(strata), weights = as.numeric(nlme::varWeights(vf))
+    strata = as.character(strata)
   )
 }

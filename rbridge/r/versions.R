@@ -6,8 +6,7 @@ versions <- function(load = FALSE) {
     installed("nlme", load), installed("lmeInfo", load),
     list(
       platform = R.version$platform, BLAS = c(utils::sessionInfo()$BLAS, "")[1L],
-      libraries = .libPaths(), home = R.home(), tempdir = tempdir(),
-      locale = Sys.getlocale("LC_CTYPE")
+      libraries = .libPaths(), locale = Sys.getlocale("LC_CTYPE")
     )
   )
 }
