@@ -49,9 +49,9 @@ def define(name: str, code: str) -> None:
         import rpy2.rinterface as ri
 
         text = ri.StrSexpVector([f"{name} <- {code}"])
-        ri.baseenv["eval"](ri.baseenv["parse"](text=text), r._call_safely.closureenv)
+        ri.baseenv["eval"](ri.baseenv["parse"](text=text), r.functions)
 
-    r._wait(r._submit(work))
+    r.run(work)
 
 
 def call_overhead() -> None:

@@ -34,9 +34,9 @@ from rbridge.core.snapshot import (
     PdBlock,
     RandomLevel,
 )
-from rbridge.r.nlme import _snapshot  # noqa: E402
-from rbridge.r.embedded import Answer, embedded_session  # noqa: E402
 from rbridge.model.spec import ModelSpec  # noqa: E402
+from rbridge.r.embedded import embedded_session  # noqa: E402
+from rbridge.r.snapshot import snapshot_of  # noqa: E402
 
 SCRIPT = Path(__file__).with_suffix(".R")
 
@@ -142,8 +142,8 @@ def crossing(fit: FitSnapshot) -> float:
     number = str(fitted.handle.number)
 
     def cross() -> None:
-        answer = Answer({"snapshot": embedded_session().call("snapshot_of", number).value}, (), ())
-        _snapshot(answer, ModelSpec.from_dict(fitted.snapshot.spec), fitted.design, {})
+        answer = embedded_session().call("snapshot_of", number).value
+        snapshot_of(answer, ModelSpec.from_dict(fitted.snapshot.spec), fitted.design, {})
 
     return seconds(cross)
 

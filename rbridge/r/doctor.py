@@ -9,11 +9,11 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 
 from ..errors import RBridgeError, SessionError
 from .locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, MINIMUM_R, at_least, r_home
 from .process import ProcessSession
+from .versions import ask_versions, installed
 
 MINIMUM = {"numpy": "1.24", "pandas": "1.5", "scipy": "1.10", "rpy2": "3.5.9"}
 OPTIONAL = ("matplotlib", "joblib")
@@ -97,19 +97,12 @@ def doctor(*, strict: bool = False, pins: str | None = None) -> Examination:
 
 def _python_packages() -> Iterator[Check]:
     for name, minimum in MINIMUM.items():
-        found = _installed(name)
+        found = installed(name)
         mend = f"pip install '{name}>={minimum}'"
         ok = bool(found) and at_least(found, minimum)
         yield Check(name, found or "not installed", ok, mend)
     for name in OPTIONAL:
-        yield Check(name, _installed(name) or "not installed (optional)")
-
-
-def _installed(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
+        yield Check(name, installed(name) or "not installed (optional)")
 
 
 def _r() -> Iterator[Check]:
@@ -137,10 +130,9 @@ def _ask_r() -> dict[str, str]:
     """R's answer from a process of its own: a broken R may end the process that loads it."""
     r = ProcessSession(timeout=120)
     try:
-        answer = r.call("versions", True).value
+        return ask_versions(r, load=True)
     finally:
         r.close()
-    return {name: ", ".join(values) for name, values in answer.items()}
 
 
 def _r_package(name: str, found: Mapping[str, str], mend: str) -> Check:

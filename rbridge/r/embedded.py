@@ -15,53 +15,21 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from ..errors import RError, SessionError
+from .answer import Answer
 from .signals import POLL, drop_sigint, sigint_held, wait_for
+from .start import checked_stack, stack_bounds, start
 
-R_FILES = ("session", "payload", "nlme", "snapshot", "lmeinfo", "versions")  # read in this order
-STACK_SIZE = (
-    64 * 2**20
-)  # bytes: R's own check then stops runaway recursion before the system does
+T = TypeVar("T")
+
+R_FILES = ("session", "payload", "nlme", "snapshot", "terms", "lmeinfo", "versions")  # read in this order
+STACK_SIZE = 64 * 2**20  # bytes: R's own check stops runaway recursion before the system does
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
     "by 'spawn' or with joblib's loky"
 )
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one call gave: the plain value, and what R said on the way."""
-
-    value: Any
-    warnings: tuple[str, ...]
-    messages: tuple[str, ...]
-
-
-class RSession(Protocol):
-    """What can be asked of R, wherever it runs.
-
-    Attributes
-    ----------
-    generation : int
-        Counts the R processes behind the session; numbers of models hold for one of them.
-    steady : context manager
-        Within it no other thread's call can move on to another generation.
-    """
-
-    generation: int
-    steady: AbstractContextManager[Any]
-
-    def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of the R files with plain arguments."""
-
-    def forget(self, number: int, generation: int) -> None:
-        """Release a fitted model."""
-
-    def close(self) -> None:
-        """End R and remove its temporary directory."""
 
 
 class _Job:
@@ -113,7 +81,13 @@ def _let_go(error: BaseException | None) -> None:
 
 
 class Session:
-    """The embedded R. Use :func:`session` to get it."""
+    """The embedded R. Use :func:`embedded_session` to get it.
+
+    Attributes
+    ----------
+    functions : rpy2 environment
+        What the R files define; for R's thread only, in what :meth:`run` does.
+    """
 
     generation = 0
     steady: AbstractContextManager[Any] = nullcontext()
@@ -121,6 +95,7 @@ class Session:
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._pid = os.getpid()
+        self.functions: Any = None
         self._call_safely: Any = None
         self._forgotten: deque[int] = deque()  # may be appended to from any finaliser
         self._stack: tuple[int, int] | None = None
@@ -146,12 +121,19 @@ class Session:
         KeyboardInterrupt
             After Ctrl-C, when R has stopped.
         """
+        return self.run(lambda: self._perform(name, args))
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on R's thread; raises as :meth:`call`.
+
+        It may return or keep no R object: that would be freed on another thread.
+        """
         if os.getpid() != self._pid:
             raise SessionError(FORKED)
         if not self._thread.is_alive():
             raise SessionError("R has ended in this process")
-        answer: Answer = self._wait(self._submit(lambda: self._perform(name, args)))
-        return answer
+        value: T = self._wait(self._submit(work))
+        return value
 
     def forget(self, number: int, generation: int = 0) -> None:
         """Release a fitted model, with the next call: R does nothing while nobody waits for it."""
@@ -210,29 +192,26 @@ class Session:
             return  # R never started
         from rpy2.rinterface_lib import embedded
 
-        self._call_safely = None
+        self._call_safely = self.functions = None
         embedded.endr(0)
 
     def _open(self) -> None:
-        from .start import checked_stack, stack_bounds, start
-
         start()
         import rpy2.rinterface as ri
 
         self._stack = stack_bounds()
         folder = importlib.resources.files("rbridge.r")
         sources = [folder.joinpath(f"{name}.R").read_text("utf-8") for name in R_FILES]
-        rooms = ri.baseenv["new.env"](parent=ri.baseenv)
+        functions = ri.baseenv["new.env"](parent=ri.baseenv)
         with checked_stack(self._stack):
             parsed = ri.baseenv["parse"](text=ri.StrSexpVector(sources), **{"keep.source": False})
-            ri.baseenv["eval"](parsed, rooms)
-        self._call_safely = rooms["call_safely"]
+            ri.baseenv["eval"](parsed, functions)
+        self.functions, self._call_safely = functions, functions["call_safely"]
 
     def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
         from rpy2.rinterface_lib.embedded import RRuntimeError
 
         from .from_r import from_r
-        from .start import checked_stack
         from .to_r import to_r
 
         try:
@@ -284,7 +263,13 @@ _starting = threading.Lock()
 
 
 def embedded_session() -> Session:
-    """The R inside this process, started at the first call; raises as :func:`session`."""
+    """The R inside this process, started at the first call.
+
+    Raises
+    ------
+    RNotFoundError, InstallationError
+        R or rpy2 is missing or does not fit; the message says what to install.
+    """
     global _session
     with _starting:
         if _session is None:
@@ -292,14 +277,9 @@ def embedded_session() -> Session:
         return _session
 
 
-def session() -> RSession:
-    """The R to ask: the process's own, or a worker's after ``rb.set_isolation("process")``.
+def __getattr__(name: str) -> Any:  # until the last importer asks session.py
+    if name == "session":
+        from .session import session
 
-    Raises
-    ------
-    RNotFoundError, InstallationError
-        R or rpy2 is missing or does not fit; the message says what to install.
-    """
-    from .session import current
-
-    return current() or embedded_session()
+        return session
+    raise AttributeError(name)

@@ -18,8 +18,8 @@ from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot, PdBlock, RandomLevel, VarFunc
 from ..errors import LmeInfoUnsupported, RError, SpecError
 from .locate import INSTALL_LMEINFO
-from .nlme import Fitted, require
-from .embedded import RSession, session
+from .nlme import Fitted
+from .versions import require
 
 TYPES = ("expected", "average")
 _PD = {"pdLogChol", "pdSymm", "pdDiag"}
@@ -88,7 +88,7 @@ def fisher_info(fitted: Fitted, kind: str) -> tuple[tuple[str, ...], NDArray[np.
     if kind not in TYPES:
         raise SpecError(f"lmeInfo computes {' and '.join(TYPES)} information, not {kind!r}")
     names, theirs = _names(fitted.snapshot)
-    answer = _ask(fitted, "Fisher_info", kind)
+    answer = _ask(fitted, "fisher_info", kind)
     at = _positions(answer["names"], theirs)
     return names, answer["matrix"][np.ix_(at, at)]
 
@@ -105,18 +105,12 @@ def _ask(fitted: Fitted, what: str, kind: str) -> dict[str, Any]:
     reason = unsupported(fitted.snapshot)
     if reason:
         raise LmeInfoUnsupported(reason)
-    require_lmeinfo(fitted.handle.r)
-    name = "extract_varcomp" if what == "extract_varcomp" else "fisher_info"
+    require(fitted.handle.r, "lmeInfo", INSTALL_LMEINFO)
     try:
-        value: dict[str, Any] = fitted.handle.ask("reference", name, kind)
+        value: dict[str, Any] = fitted.handle.ask("reference", what, kind)
     except RError as error:
         raise LmeInfoUnsupported(f"lmeInfo fails on this model: {error.message}") from error
     return value
-
-
-def require_lmeinfo(r: RSession | None = None) -> None:
-    """Raise RPackageError where lmeInfo is missing, broken or too old."""
-    require(r or session(), "lmeInfo", INSTALL_LMEINFO)
 
 
 def _names(snapshot: FitSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..frame.design import Design
 from ..errors import SpecError
-from ..model.formula import Call, Formula, Name, Node, walk
+from ..frame.design import Design
 from ..frame.names import Names
+from ..model.formula import Call, Formula, Name, Node, walk
 from ..model.spec import CONTRASTS, ModelSpec
 from ..model.structures import Structure, pdBlocked, varComb
 

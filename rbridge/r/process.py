@@ -15,18 +15,19 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from ..errors import RError, SessionError, TimeLimitError
-from .embedded import Answer
+from .answer import Answer
 
 FAILURES = 500  # nlme loses about 9 kB for every failed fit: a new worker after 5 MB
 TAIL = 600  # characters of a dead worker's last words that the error shows
 
 
-class _Worker:
+class Worker:
     """One child process with its pipe and its own temporary directory."""
 
     def __init__(self) -> None:
@@ -73,20 +74,27 @@ class ProcessSession:
     ----------
     timeout : float, optional
         Seconds that one call may take.
+
+    Attributes
+    ----------
+    worker : Worker or None
+        The process that now answers; None until a call needs one.
+    forgotten : deque of (int, int)
+        Number and generation of the models that the next call releases.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
         self.generation = 0
-        self._timeout = timeout
-        self._worker: _Worker | None = None
+        self.timeout = timeout
+        self.worker: Worker | None = None
         self._pid = os.getpid()
-        self.steady = threading.RLock()
-        self._forgotten: deque[tuple[int, int]] = deque()
+        self.steady: AbstractContextManager[Any] = threading.RLock()
+        self.forgotten: deque[tuple[int, int]] = deque()
         self._failures = 0
         atexit.register(self.close)
 
     def call(self, name: str, *args: Any) -> Answer:
-        """Call a function of bridge.R in the worker.
+        """Call a function of the R files in the worker.
 
         Raises
         ------
@@ -102,16 +110,16 @@ class ProcessSession:
         with self.steady:
             if name == "fit" and self._failures >= FAILURES:
                 self.close()
-            self._worker = self._worker or _Worker()
+            self.worker = self.worker or Worker()
             try:
-                return self._ask(self._worker, name, args)
+                return self._ask(self.worker, name, args)
             except RError:
                 self._failures += 1
                 raise
 
     def forget(self, number: int, generation: int) -> None:
         """Release a fitted model at the next call; safe in any finaliser."""
-        self._forgotten.append((number, generation))
+        self.forgotten.append((number, generation))
 
     def close(self) -> None:
         """End the worker."""
@@ -119,14 +127,14 @@ class ProcessSession:
         if worker is not None:
             worker.kill() if os.getpid() == self._pid else worker.leave()
 
-    def _part(self) -> _Worker | None:
+    def _part(self) -> Worker | None:
         """The worker, no longer this session's; with it go the numbers of its models."""
-        worker, self._worker = self._worker, None
+        worker, self.worker = self.worker, None
         self.generation += worker is not None
         self._failures = 0
         return worker
 
-    def _ask(self, worker: _Worker, name: str, args: tuple[Any, ...]) -> Answer:
+    def _ask(self, worker: Worker, name: str, args: tuple[Any, ...]) -> Answer:
         try:
             status, value = self._exchange(worker.pipe, (name, args, self._released()))
         except (EOFError, OSError):
@@ -141,18 +149,18 @@ class ProcessSession:
     def _exchange(self, pipe: Connection, question: tuple[Any, ...]) -> Any:
         started = time.monotonic()
         pipe.send(question)
-        if self._timeout is None:
+        if self.timeout is None:
             return pipe.recv()
-        if not pipe.poll(self._timeout - (time.monotonic() - started)):
-            raise TimeLimitError(f"R took longer than {self._timeout:g} s and was stopped")
+        if not pipe.poll(self.timeout - (time.monotonic() - started)):
+            raise TimeLimitError(f"R took longer than {self.timeout:g} s and was stopped")
         return pipe.recv()
 
     def _released(self) -> list[int]:
         """Models of this worker that nobody holds any more."""
-        gone = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
+        gone = [self.forgotten.popleft() for _ in range(len(self.forgotten))]
         return [number for number, generation in gone if generation == self.generation]
 
-    def _last_words(self, worker: _Worker, name: str) -> str:
+    def _last_words(self, worker: Worker, name: str) -> str:
         self._part()
         try:
             status = worker.process.wait(timeout=5)
@@ -166,4 +174,4 @@ class ProcessSession:
     def _after_fork(self) -> None:
         """A forked child has a worker of its own."""
         self.close()
-        self.__init__(self._timeout)  # type: ignore[misc]
+        self.__init__(self.timeout)  # type: ignore[misc]

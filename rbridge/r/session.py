@@ -1,4 +1,4 @@
-"""Where R runs: inside this process, or in a worker process that may die without harm."""
+"""Which R to ask: the one inside this process, or one in a worker that may die without harm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import SpecError
+from .answer import RSession
+from .embedded import embedded_session
 from .process import ProcessSession
 
 MODES = ("inprocess", "process")
@@ -73,6 +75,17 @@ def isolated_batch() -> AbstractContextManager[Any]:
     if _current is not None:
         return nullcontext()
     return set_isolation("process")
+
+
+def session() -> RSession:
+    """The R to ask: the process's own, or a worker's after ``rb.set_isolation("process")``.
+
+    Raises
+    ------
+    RNotFoundError, InstallationError
+        R or rpy2 is missing or does not fit; the message says what to install.
+    """
+    return _current or embedded_session()
 
 
 def current() -> ProcessSession | None:
