@@ -29,11 +29,17 @@ def predict_new(fitted: Fitted, data: pd.DataFrame, level: int, unseen: str) -> 
     return pd.Series(values, index=data.index, name="predicted")
 
 
-def _needed(fitted: Fitted) -> list[str]:
+def design_matrix(fitted: Fitted, data: pd.DataFrame) -> NDArray[np.float64]:
+    """(g, p) rows of X for new data, with the fit's own bases, levels and contrasts."""
+    columns = _new_columns(fitted.design, data, _needed(fitted, random=False))
+    return np.asarray(new_design_matrix(fitted, columns, random=False)["X"])
+
+
+def _needed(fitted: Fitted, random: bool = True) -> list[str]:
     """Columns that the design of new data needs: not the response, nor what is in R alone."""
     spec = ModelSpec.from_dict(fitted.snapshot.spec)
     names = variables(spec.formula.rhs)
-    for _, term in spec.random:
+    for _, term in spec.random if random else ():
         for block in getattr(term, "blocks", (term,)):
             formula = block.formula()
             names += formula.columns if formula else []

@@ -24,7 +24,8 @@ from .start import checked_stack, stack_bounds, start
 
 T = TypeVar("T")
 
-R_FILES = ("session", "payload", "nlme", "snapshot", "lmeinfo", "versions")  # read in this order
+# read in this order
+R_FILES = ("session", "payload", "nlme", "snapshot", "terms", "lmeinfo", "versions")
 STACK_SIZE = 64 * 2**20  # bytes: R's own check stops runaway recursion before the system does
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
@@ -102,12 +103,31 @@ class Session:
         self._job: _Job | None = None  # at which R is
         self._closing = False
         self._thread = _start_thread(self._serve)
-        try:
-            _shielded(self._submit(self._open))
-        except BaseException:
+        self._opening = self._submit(self._open)
+
+    def started(self) -> None:
+        """Wait for R to start; a Ctrl-C meanwhile is raised when it has, and R then serves on.
+
+        Raises
+        ------
+        RNotFoundError, InstallationError
+            As from :func:`embedded_session`.
+        """
+        interrupt: BaseException | None = None
+        while not self._opening.done.is_set():
+            try:
+                self._opening.done.wait()
+            except BaseException as error:
+                interrupt = error
+        if self.failed:
             self._jobs.put(None)
-            raise
-        atexit.register(self.close)
+        if interrupt or self._opening.error:
+            raise interrupt or self._opening.error  # type: ignore[misc]
+
+    @property
+    def failed(self) -> bool:
+        """Whether R could not be started."""
+        return self._opening.error is not None
 
     def call(self, name: str, *args: Any) -> Answer:
         """Call a function of the R files with plain arguments.
@@ -207,6 +227,7 @@ class Session:
             parsed = ri.baseenv["parse"](text=ri.StrSexpVector(sources), **{"keep.source": False})
             ri.baseenv["eval"](parsed, functions)
         self.functions, self._call_safely = functions, functions["call_safely"]
+        atexit.register(self.close)
 
     def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
         from rpy2.rinterface_lib.embedded import RRuntimeError
@@ -236,18 +257,6 @@ def _answer(answer: dict[str, Any]) -> Answer:
     raise RError(failure["message"][0], failure["call"][0], failure["class"], frames, said[0])
 
 
-def _shielded(job: _Job) -> None:
-    """Wait for R to start; a Ctrl-C meanwhile is raised when it has."""
-    interrupt: BaseException | None = None
-    while not job.done.is_set():
-        try:
-            job.done.wait()
-        except BaseException as error:
-            interrupt = error
-    if interrupt or job.error:
-        raise interrupt or job.error  # type: ignore[misc]
-
-
 def _start_thread(target: Callable[[], None]) -> threading.Thread:
     before = threading.stack_size(STACK_SIZE)
     try:
@@ -272,8 +281,9 @@ def embedded_session() -> Session:
     """
     global _session
     with _starting:
-        if _session is None:
+        if _session is None or _session.failed:
             _session = Session()
+        _session.started()
         return _session
 
 

@@ -96,10 +96,10 @@ fixed_effects <- function(fitted) {
 
 # nlme evaluates the bases of random effects (poly, ns, scale …) afresh on new data, which moves
 # them; here every term keeps the basis, the levels and the contrasts of the fit.
-new_design <- function(id, columns) {
+new_design <- function(id, columns, random) {
   model <- models[[as.character(id)]]
   new <- build_frame(columns)
-  structures <- model$fit$modelStruct$reStruct
+  structures <- if (random) model$fit$modelStruct$reStruct
   fixed <- names(fixed_effects(model$fit))
   list(
     X = unname(design_like(stats::formula(model$fit), model$frame, new, fixed)),

@@ -144,14 +144,17 @@ def _one_value(design: Design, token: str) -> bool:
     return bool((values == values[0]).all())
 
 
-def new_design_matrix(fitted: Fitted, columns: Mapping[str, Column]) -> dict[str, Any]:
+def new_design_matrix(
+    fitted: Fitted, columns: Mapping[str, Column], *, random: bool = True
+) -> dict[str, Any]:
     """The design of new data, built by R with the fit's own bases, levels and contrasts.
 
     Returns
     -------
     dict
-        ``X`` (n, p) and ``Z``, a list of (n, q) for the levels, outermost first.
+        ``X`` (n, p) and ``Z``, a list of (n, q) for the levels, outermost first; empty unless
+        ``random``.
     """
     plain = {name: vars(col) for name, col in columns.items()}
-    answer: dict[str, Any] = fitted.handle.ask("new_design", plain)
+    answer: dict[str, Any] = fitted.handle.ask("new_design", plain, random)
     return answer

@@ -22,7 +22,8 @@ snapshot <- function(fitted, frame) {
       fitted = unname(as.matrix(fitted$fitted)),
       cor = describe_cor(fitted$modelStruct$corStruct, frame),
       var = describe_var(fitted$modelStruct$varStruct),
-      apvar = describe_apvar(fitted$apVar)
+      apvar = describe_apvar(fitted$apVar),
+      terms = describe_terms(terms, X, names(coefficients), frame)
     ),
     if (is_lme) list(levels = describe_levels(fitted, frame))
   )

@@ -11,7 +11,9 @@ from ..core.snapshot import (
     ApVar,
     ApVarUnavailable,
     CorStruct,
+    DesignVariable,
     FitSnapshot,
+    FixedTerms,
     PdBlock,
     RandomLevel,
     VarFunc,
@@ -50,6 +52,7 @@ def snapshot_of(
         log_lik=float(got["log_lik"][0]),
         rows=design.rows,
         n_dropped=design.n_dropped,
+        terms=_terms(got["terms"], names),
         **arrays,
         **about,
     )
@@ -105,3 +108,23 @@ def _apvar(got: dict[str, Any], names: Names) -> ApVar | ApVarUnavailable:
     if "reason" in got:
         return ApVarUnavailable(_one(got["reason"]))
     return ApVar(names.back_all(got["names"]), got["pars"], got["cov"], bool(_one(got["natural"])))
+
+
+def _terms(got: dict[str, Any], names: Names) -> FixedTerms:
+    arrays = {name: got[name] for name in ("assign", "factors", "cells", "counts")}
+    return FixedTerms(
+        labels=names.back_all(got["labels"]),
+        variables=tuple(_variable(part, names) for part in _listed(got["variables"])),
+        means=dict(zip(names.back_all(got["mean_names"]), map(float, got["means"]))),
+        **arrays,
+    )
+
+
+def _variable(part: dict[str, Any], names: Names) -> DesignVariable:
+    return DesignVariable(
+        name=names.back(_one(part["name"])),
+        levels=names.back_all(part["levels"]),
+        contrasts=part["contrasts"],
+        columns=names.back_all(part["columns"]),
+        width=int(_one(part["width"])),
+    )
