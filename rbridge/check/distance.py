@@ -32,6 +32,6 @@ def relative_difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
 
 
 def largest(difference: Any, unit: Any) -> float:
-    """Largest absolute difference in the given units; where a unit is zero, as it is."""
-    unit = np.asarray(unit, float)
-    return float(np.max(np.abs(difference) / np.where(unit == 0, 1.0, unit), initial=0.0))
+    """Largest difference in units of these sizes; where a size is zero, as it is."""
+    size, unit = np.abs(np.asarray(difference, float)), np.abs(np.asarray(unit, float))
+    return float(np.max(size / np.where(unit == 0, 1.0, unit), initial=0.0))
