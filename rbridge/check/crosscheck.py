@@ -11,19 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..errors import SpecError
 from ..fit.components import Fit
+from ..show.junit import JUnitCase, junit
 from ..show.report import Part, Report
 from . import gaps
 from .answers import Answers, Reference, gather
 from .distance import aligned
 from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
 from .tolerances import CHECK
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,14 +55,19 @@ class Crosscheck:
     provenance: Mapping[str, str]
 
     @property
+    def code(self) -> Verdict:
+        """0 the numbers agree, 1 they disagree, 2 they could not be checked."""
+        return Verdict.of(self.findings)
+
+    @property
     def passed(self) -> bool:
         """The numbers were compared and agree."""
-        return self.checked and not self.failed
+        return self.code == Verdict.AGREE
 
     @property
     def failed(self) -> bool:
         """A finding is a failure: numbers disagree."""
-        return any(finding.level == FAILURE for finding in self.findings)
+        return self.code == Verdict.DISAGREE
 
     @property
     def checked(self) -> bool:
@@ -71,10 +77,8 @@ class Crosscheck:
     @property
     def verdict(self) -> str:
         """One sentence: agree, agree with a doubt, disagree, or could not be checked."""
-        if self.failed:
-            return "THE NUMBERS DISAGREE."
-        if not self.checked:
-            return "The numbers could not be checked."
+        if self.code != Verdict.AGREE:
+            return _SENTENCES[self.code]
         if any(finding.level == WARNING for finding in self.findings):
             return "The numbers agree, but for what is marked '!': see fit.diagnose() too."
         if self.finding("C").size is None:
@@ -114,26 +118,15 @@ class Crosscheck:
 
     def to_junit(self) -> str:
         """JUnit XML: one test case a finding."""
-        failures = sum(f.level == FAILURE for f in self.findings)
-        skipped = sum(f.size is None for f in self.findings)
-        counts = {
-            "tests": len(self.findings),
-            "failures": failures,
-            "skipped": skipped,
-            "errors": 0,
-        }
-        suite = ElementTree.Element("testsuite", {"name": self.title, **_texts(counts)})
-        for f in self.findings:
-            case = ElementTree.SubElement(
-                suite, "testcase", {"classname": self.title, "name": f.code}
-            )
-            if f.level == FAILURE:
-                ElementTree.SubElement(case, "failure", {"message": f.text})
-            elif f.size is None:
-                ElementTree.SubElement(case, "skipped", {"message": f.text})
-            else:
-                ElementTree.SubElement(case, "system-out").text = f.text
-        return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+        return junit(self.title, [_junit_case(finding) for finding in self.findings])
+
+    def to_text(self) -> str:
+        """For a terminal."""
+        return str(self._report())
+
+    def to_html(self) -> str:
+        """HTML without external resources."""
+        return self._report().to_html()
 
     def plot(self) -> Figure:
         """The gaps on a log axis with their tolerances."""
@@ -152,15 +145,22 @@ class Crosscheck:
         parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
         return Report(f"Cross-check: {self.title}", parts)
 
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
+    __str__ = to_text
+    _repr_html_ = to_html
 
 
-def _texts(mapping: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in mapping.items()}
+_SENTENCES = {
+    Verdict.DISAGREE: "THE NUMBERS DISAGREE.",
+    Verdict.UNCHECKED: "The numbers could not be checked.",
+}
+
+
+def _junit_case(finding: Finding) -> JUnitCase:
+    if finding.level == FAILURE:
+        return JUnitCase(finding.code, "failure", finding.text)
+    if finding.size is None:
+        return JUnitCase(finding.code, "skipped", finding.text)
+    return JUnitCase(finding.code, "passed", output=finding.text)
 
 
 def crosscheck(
