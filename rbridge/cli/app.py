@@ -1,4 +1,7 @@
-"""The command line: thin. Every command is a function of the package and a way to print it."""
+"""The command line: every command with its options.
+
+What a command does stands in a module of its own, imported when it runs: help waits for nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,9 @@ from typing import Any
 
 import click
 
-from .bootstrap import bootstrap
-from .model import fit_model, model_options
-from .suite import crosscheck, record, suite
+from ..check.verdict import Verdict
 from ..errors import RBridgeError
-from ..suite.run import UNCHECKABLE
+from .arguments import ANY_PATH, FOLDER, FORMATS, JOBS, KINDS, OUTPUT, model_options
 
 
 class _Group(click.Group):
@@ -28,7 +29,7 @@ class _Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-            ctx.exit(UNCHECKABLE)
+            ctx.exit(Verdict.UNCHECKED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,17 +45,105 @@ def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> 
     click.echo(f"{click.style('warning', fg='yellow')}: {message}", err=True)
 
 
+# --- one model --------------------------------------------------------------------------------
+
+
 @main.command()
 @model_options()
-@click.option("--snapshot", type=click.Path(dir_okay=False, path_type=Path), help="Save the fit.")
-def fit(snapshot: Path | None, **options: Any) -> None:
+@click.option("--snapshot", type=OUTPUT, help="Save the fit.")
+def fit(snapshot: Path | None, **model: Any) -> None:
     """Fit a model to DATA and show its summary and variance components."""
-    result = fit_model(**options)
-    click.echo(str(result.summary()))
-    click.echo(str(result.diagnose()))
-    if snapshot is not None:
-        result.snapshot.save(snapshot)
-        click.echo(f"saved to {snapshot}", err=True)
+    from .model import show_fit
+
+    show_fit(snapshot, **model)
+
+
+@main.command()
+@model_options()
+@click.option(
+    "-n", "n", type=click.IntRange(1), default=1000, show_default=True, help="Replicates."
+)
+@click.option("--jobs", type=int, default=1, show_default=True, help="Processes; -1: one a core.")
+@click.option("--seed", type=int, help="Gives the same replicates again, whatever --jobs.")
+@click.option("--level", type=click.FloatRange(0, 1, True, True), default=0.95, show_default=True)
+@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text")
+@click.option("-o", "--replicates", type=OUTPUT, help="Save them as CSV.")
+@click.pass_context
+def bootstrap(ctx: click.Context, **options: Any) -> None:
+    """Fit a model to DATA, draw responses from it and fit each of them again.
+
+    After Ctrl-C the replicates that were done are shown, and the exit status is 130.
+    """
+    from .bootstrap import show_bootstrap
+
+    ctx.exit(show_bootstrap(**options))
+
+
+# --- suites -----------------------------------------------------------------------------------
+
+
+@main.command()
+@model_options(required=False)
+@click.option("--suite", type=ANY_PATH, metavar="TOML", help="Every model of this file.")
+@click.option("--against", type=ANY_PATH, metavar="FOLDER", help="Records.")
+@click.option("--no-r", is_flag=True, help="With --against: only the native core.")
+@JOBS
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text")
+@click.option("-o", "--output", type=OUTPUT, help="Write there, not to standard output.")
+@click.pass_context
+def crosscheck(ctx: click.Context, **options: Any) -> None:
+    """Compare nlme's apVar, the exact informations and lmeInfo.
+
+    For one model of DATA (a file, or the name of a shipped data set), for every model of a
+    --suite, or of the records --against which today's R and the native core are held.
+
+    Exit status: 0 the numbers agree, 1 they disagree, 2 they could not be checked.
+    """
+    from .suite import show_crosscheck
+
+    ctx.exit(show_crosscheck(**options))
+
+
+@main.command()
+@click.option("--suite", type=ANY_PATH, required=True, metavar="TOML")
+@click.option("-o", "--output", type=FOLDER, required=True)
+@JOBS
+@click.pass_context
+def record(ctx: click.Context, suite: Path, output: Path, jobs: int) -> None:
+    """Store R's answers about a suite, one JSON file a model.
+
+    Exit status: 0 all recorded, 2 some could not be.
+    """
+    from .suite import record_suite
+
+    ctx.exit(record_suite(suite, output, jobs))
+
+
+@main.group()
+def suite() -> None:
+    """Start a suite file, or show its schema."""
+
+
+@suite.command()
+@click.argument("data")
+@click.option("-o", "--output", type=OUTPUT, help="Write there; never over an existing file.")
+def init(data: str, output: Path | None) -> None:
+    """A commented starter suite for DATA, with what its columns look like."""
+    from .suite import start_suite
+
+    start_suite(data, output)
+
+
+@suite.command()
+def schema() -> None:
+    """The JSON schema of suite files."""
+    from importlib.resources import files
+
+    click.echo(files("rbridge").joinpath("suite.schema.json").read_text("utf-8"), nl=False)
+
+
+# --- the installation -------------------------------------------------------------------------
 
 
 @main.command()
@@ -79,12 +168,3 @@ def demo(ctx: click.Context) -> None:
     from .demo import run
 
     ctx.exit(run(click.echo))
-
-
-main.add_command(bootstrap)
-main.add_command(crosscheck)
-main.add_command(record)
-main.add_command(suite)
-
-if __name__ == "__main__":
-    main()

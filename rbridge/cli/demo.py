@@ -8,25 +8,27 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from .. import datasets
+from ..analysis.ranef import ranef_params
 from ..api import lme
+from ..datasets import load
 from ..errors import RPackageError
+from ..fit.vcov import VarcompVcov
+from ..results import LmeResults
 from ..show.report import Report
-from ..results import ApVar, LmeResults, VarcompVcov, ranef_params
 
 COVARIANCE = "Tau.subject.cov(age,(Intercept))"
 
 
 def run(show: Callable[[str], object]) -> int:
     """Show the example; 0 where the numbers agree, 1 where they do not."""
-    data = datasets.load("orthodont")
+    data = load("orthodont")
     show(
         "fit = rb.lme('distance ~ age * sex', data, '~ age | subject', "
         "contrasts={'sex': 'contr.sum'})\n"
     )
     fit = lme("distance ~ age * sex", data, "~ age | subject", contrasts={"sex": "contr.sum"})
     show(str(fit.summary()))
-    show(str(_apvar(fit)))
+    show(str(fit.apvar))
     show(str(_table(fit)))
     show(str(fit.varcomp_vcov("delta")))
     reference, note = _lmeinfo(fit)
@@ -36,12 +38,6 @@ def run(show: Callable[[str], object]) -> int:
     check = fit.crosscheck()
     show(str(check))
     return 1 if check.failed else 0
-
-
-def _apvar(fit: LmeResults) -> Report:
-    apvar = fit.apvar
-    assert isinstance(apvar, ApVar)
-    return apvar._report()
 
 
 def _table(fit: LmeResults) -> Report:

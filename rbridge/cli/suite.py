@@ -1,4 +1,4 @@
-"""crosscheck, record and suite on the command line."""
+"""crosscheck, record and suite: models and records checked, and what they say written."""
 
 from __future__ import annotations
 
@@ -7,44 +7,27 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .model import fit_model, model_options
+from ..check.crosscheck import Crosscheck
+from ..check.verdict import Verdict
 from ..datasets.sources import is_shipped
-from ..suite.drift import check_record
 from ..errors import RNotFoundError, SpecError
-from ..suite.record import Recording, record_files
-from ..suite.record import record as record_one
+from ..r.locate import r_home
 from ..suite.cases import load_suite
-from ..suite.run import AGREE, DISAGREE, UNCHECKABLE, Outcome, check_case, run
+from ..suite.drift import check_record
+from ..suite.record import Recording, record, record_files
 from ..suite.report import SuiteReport
-
-FORMATS = ("text", "json", "markdown", "junit", "html")
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
-SUITE = click.option(
-    "--suite", type=click.Path(path_type=Path), metavar="TOML", help="Every model of this file."
-)
-JOBS = click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."
-)
+from ..suite.run import Outcome, check_case, run
+from ..suite.starter import starter
+from .model import fit_model
 
 
-@click.command()
-@model_options(required=False)
-@SUITE
-@click.option("--against", type=click.Path(path_type=Path), metavar="FOLDER", help="Records.")
-@click.option("--no-r", is_flag=True, help="With --against: only the native core.")
-@JOBS
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text")
-@click.option("-o", "--output", type=OUTPUT, help="Write there, not to standard output.")
-@click.pass_context
-def crosscheck(
-    ctx: click.Context,
+def show_crosscheck(
     suite: Path | None,
     against: Path | None,
     no_r: bool,
@@ -52,14 +35,8 @@ def crosscheck(
     form: str,
     output: Path | None,
     **model: Any,
-) -> None:
-    """Compare nlme's apVar, the exact informations and lmeInfo.
-
-    For one model of DATA (a file, or the name of a shipped data set), for every model of a
-    --suite, or of the records --against which today's R and the native core are held.
-
-    Exit status: 0 the numbers agree, 1 they disagree, 2 they could not be checked.
-    """
+) -> Verdict:
+    """One model, a suite or records checked, and the report written."""
     given = [name for name, value in (("DATA", model["data"]), ("--suite", suite)) if value]
     given += ["--against"] if against else []
     if len(given) != 1:
@@ -68,16 +45,17 @@ def crosscheck(
         )
     if no_r and not against:
         raise SpecError("--no-r goes with --against: without a record only R can answer")
-    if suite or against:
-        report = _suite_report(suite, jobs) if suite else _record_report(against, jobs, not no_r)
-        _write(getattr(report, f"to_{form}")(), output)
-        ctx.exit(report.code)
-    if not model["fixed"]:
+    if model["data"] and not model["fixed"]:
         raise SpecError("DATA needs --fixed, the formula of the fixed effects")
-    check = fit_model(**model).crosscheck()
-    writers = {"text": check.__str__, "html": check._repr_html_}
-    _write((writers.get(form) or getattr(check, f"to_{form}"))(), output)
-    ctx.exit(DISAGREE if check.failed else AGREE if check.checked else UNCHECKABLE)
+    report: SuiteReport | Crosscheck
+    if suite:
+        report = _suite_report(suite, jobs)
+    elif against:
+        report = _record_report(against, jobs, not no_r)
+    else:
+        report = fit_model(**model).crosscheck()
+    _write(getattr(report, f"to_{form}")(), output)
+    return report.code
 
 
 def _suite_report(path: Path, jobs: int) -> SuiteReport:
@@ -86,8 +64,7 @@ def _suite_report(path: Path, jobs: int) -> SuiteReport:
         return SuiteReport(path.name, run(cases, check_case, jobs, tick))
 
 
-def _record_report(folder: Path | None, jobs: int, with_r: bool) -> SuiteReport:
-    assert folder is not None
+def _record_report(folder: Path, jobs: int, with_r: bool) -> SuiteReport:
     if with_r and (missing := _why_no_r()):
         click.echo(
             f"no R here ({missing}): the native core alone is held against {folder}", err=True
@@ -100,8 +77,6 @@ def _record_report(folder: Path | None, jobs: int, with_r: bool) -> SuiteReport:
 
 def _why_no_r() -> str:
     """Why R cannot be asked, without starting it; a broken R is an error of every model."""
-    from ..r.locate import r_home
-
     if find_spec("rpy2") is None:
         return "rpy2 is not installed"
     try:
@@ -136,28 +111,20 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], object]]:
         yield tick
 
 
-@click.command()
-@click.option("--suite", type=click.Path(path_type=Path), required=True, metavar="TOML")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True)
-@JOBS
-@click.pass_context
-def record(ctx: click.Context, suite: Path, output: Path, jobs: int) -> None:
-    """Store R's answers about a suite, one JSON file a model.
-
-    Exit status: 0 all recorded, 2 some could not be.
-    """
+def record_suite(suite: Path, folder: Path, jobs: int) -> Verdict:
+    """R's answers about every model of a suite, one JSON file each."""
     cases = load_suite(suite)
-    output.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(output)])
-    items = [Recording(case, output, command) for case in cases]
+    folder.mkdir(parents=True, exist_ok=True)
+    command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(folder)])
+    items = [Recording(case, folder, command) for case in cases]
     with _progress(len(items)) as tick:
-        outcomes = run(items, record_one, jobs, tick)
-    _tell_recorded(outcomes, output)
-    ctx.exit(max(outcome.code for outcome in outcomes))
+        outcomes = run(items, record, jobs, tick)
+    _tell_recorded(outcomes, folder)
+    return Verdict.worst(outcome.code for outcome in outcomes)
 
 
 def _tell_recorded(outcomes: Sequence[Outcome], folder: Path) -> None:
-    failures = [outcome for outcome in outcomes if outcome.code != AGREE]
+    failures = [outcome for outcome in outcomes if outcome.code != Verdict.AGREE]
     click.echo(f"{len(outcomes) - len(failures)} of {len(outcomes)} models recorded in {folder}")
     for outcome in failures:
         click.echo(f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}", err=True)
@@ -167,26 +134,10 @@ def _tell_recorded(outcomes: Sequence[Outcome], folder: Path) -> None:
             click.echo(f"{path}: is not of this suite: remove it if its model is gone", err=True)
 
 
-@click.group()
-def suite() -> None:
-    """Start a suite file, or show its schema."""
-
-
-@suite.command()
-@click.argument("data")
-@click.option("-o", "--output", type=OUTPUT, help="Write there; never over an existing file.")
-def init(data: str, output: Path | None) -> None:
-    """A commented starter suite for DATA, with what its columns look like."""
-    from ..suite.starter import starter
-
+def start_suite(data: str, output: Path | None) -> None:
+    """A starter suite for a data file, never over an existing file."""
     if output is not None and output.exists():
         raise SpecError(f"{output} exists already: move it or choose another name")
     folder = output.parent if output else Path(".")
     place = data if is_shipped(data) else os.path.relpath(data, folder)
     _write(starter(place, folder), output)
-
-
-@suite.command()
-def schema() -> None:
-    """The JSON schema of suite files."""
-    click.echo(files("rbridge").joinpath("suite.schema.json").read_text("utf-8"), nl=False)
