@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rbridge.suite.drift import _drift, _who, check_record
 from rbridge.errors import RecordError
-from rbridge.suite.json_text import dumps
-from rbridge.suite.record import Answer, RecordFile, read_record
 from rbridge.results import LmeResults
 from rbridge.suite.cases import load_suite
+from rbridge.suite.drift import between, check_record, drift
+from rbridge.suite.json_text import dumps
+from rbridge.suite.record import NamedValues, RecordFile, read_record
 from rbridge.testing import needs_r
 
 HERE = Path(__file__).parent
@@ -108,14 +108,14 @@ def test_a_contradictory_record_is_its_own_outcome(tmp_path: Path) -> None:
 
 def test_drift_names_both_versions() -> None:
     then = {"R": "4.2.2", "nlme": "3.1.162", "lmeInfo": "0.3.3"}
-    who = _who(then, {**then, "nlme": "3.1.168"})
+    who = between(then, {**then, "nlme": "3.1.168"})
     assert who == "drift from R 4.2.2, nlme 3.1.162 (recorded) to R 4.2.2, nlme 3.1.168 (today)"
-    assert "the same R 4.2.2" in _who(then, then)
-    one, two = Answer(("a",), np.array([1.0])), Answer(("a",), np.array([1.1]))
-    assert _drift("logLik", one, two, None, who).text.endswith(who)
-    assert _drift("apVar", "Non-positive", two, None, who).level == "failure"
-    assert _drift("apVar", "x", "y", None, who).level == "note"
-    assert _drift("fixef", one, Answer(("b",), two.values), None, who).level == "failure"
+    assert "the same R 4.2.2" in between(then, then)
+    one, two = NamedValues(("a",), np.array([1.0])), NamedValues(("a",), np.array([1.1]))
+    assert drift("logLik", one, two, None, who).text.endswith(who)
+    assert drift("apVar", "Non-positive", two, None, who).level == "failure"
+    assert drift("apVar", "x", "y", None, who).level == "note"
+    assert drift("fixef", one, NamedValues(("b",), two.values), None, who).level == "failure"
 
 
 def test_a_snapshot_survives_json_exactly() -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..datasets.sources import is_shipped
+from ..check.tolerances import TOLERANCES
 from ..datasets import describe
+from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
 from ..model.spec import ModelSpec, gls_spec, lme_spec
+from ..options import did_you_mean
 from .toml_lines import key_lines
-from ..check.tolerances import TOLERANCES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -244,9 +244,8 @@ class _Reader:
             return None
 
 
-def _hint(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(known)})"
+def _hint(word: str, known: Iterable[str]) -> str:
+    return did_you_mean(word, known) or f" (known: {', '.join(known)})"
 
 
 def _mapped(table: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -11,13 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..check.crosscheck import crosscheck
+from ..check.distance import largest, relative_difference
+from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from ..check.tolerances import DRIFT
 from ..datasets.sources import sha256
 from ..errors import InformationError, LmeInfoUnsupported, RBridgeError, RecordError
-from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
-from .record import Answer, Record, RecordFile, answers, read_record
-from ..results import LmeInfo, LmeResults
+from ..fit.components import Fit
+from ..fit.lmeinfo import LmeInfo
+from .record import NamedValues, Record, RecordFile, answers, read_record
 from .run import Outcome, failed, fit_case, judged
-from ..check.tolerances import DRIFT
 
 MADE_BY = ("R", "nlme", "lmeInfo")  # whose versions make a difference a drift
 
@@ -25,20 +27,20 @@ MADE_BY = ("R", "nlme", "lmeInfo")  # whose versions make a difference a drift
 class RecordedLmeInfo(LmeInfo):
     """What lmeInfo said when the record was made."""
 
-    def __init__(self, fit: LmeResults, record: Record) -> None:
-        super().__init__(fit)
+    def __init__(self, record: Record) -> None:
+        super().__init__(record.snapshot, None)
         self._answers = record.answers
 
     def fisher_info(self, type: str = "expected") -> pd.DataFrame:
         found = self._answers[type]
         if isinstance(found, str):
             raise LmeInfoUnsupported(found)
-        return pd.DataFrame(found.values, list(found.names), list(found.names))
+        return found.matrix()
 
     def extract_varcomp(self) -> pd.Series:
         found = self._answers["varcomp"]
-        assert isinstance(found, Answer)
-        return pd.Series(found.values, list(found.names), name="estimate")
+        assert isinstance(found, NamedValues)
+        return found.vector()
 
 
 def check_record(file: RecordFile) -> Outcome:
@@ -46,10 +48,10 @@ def check_record(file: RecordFile) -> Outcome:
     start = time.perf_counter()
     try:
         record = read_record(file.path)
-        fit = LmeResults(record.snapshot)
+        fit = Fit(record.snapshot)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            check = crosscheck(fit, RecordedLmeInfo(fit, record))
+            check = crosscheck(fit, RecordedLmeInfo(record))
         findings = [*check.findings, *(_today if file.with_r else _data)(record, fit)]
     except RBridgeError as error:
         return failed(file, error)
@@ -67,7 +69,7 @@ def check_record(file: RecordFile) -> Outcome:
     )
 
 
-def _data(record: Record, _: LmeResults) -> list[Finding]:
+def _data(record: Record, _: Fit) -> list[Finding]:
     """Whether the data are still those of the record; without R they may well be elsewhere."""
     try:
         found = sha256(record.case.data, record.case.folder)
@@ -79,7 +81,7 @@ def _data(record: Record, _: LmeResults) -> list[Finding]:
     return [Finding("data", UNCHECKED, None, text)]
 
 
-def _today(record: Record, then: LmeResults) -> Iterator[Finding]:
+def _today(record: Record, then: Fit) -> Iterator[Finding]:
     """Today's R against the record, quantity by quantity."""
     if changed := _data(record, then):
         yield from changed
@@ -90,13 +92,13 @@ def _today(record: Record, then: LmeResults) -> Iterator[Finding]:
     except RBridgeError as error:
         yield Finding("fit", UNCHECKED, None, f"today's R: {error}")
         return
-    who = _who(then.provenance, fit.provenance)
+    who = between(then.provenance, fit.provenance)
     for name in DRIFT:
-        yield _drift(name, record.answers[name], now[name], _scale(name, record, then), who)
+        yield drift(name, record.answers[name], now[name], _scale(name, record, then), who)
 
 
-def _who(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Between which two the difference lies."""
+def between(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Which two installations a difference lies between, in words."""
     moved = [name for name in MADE_BY if then.get(name) != now.get(name)]
     if not moved:
         return f"the same R {now['R']} and nlme {now['nlme']} as in the record"
@@ -105,7 +107,7 @@ def _who(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f"drift from {old} (recorded) to {new} (today)"
 
 
-def _scale(name: str, record: Record, fit: LmeResults) -> NDArray[np.float64] | None:
+def _scale(name: str, record: Record, fit: Fit) -> NDArray[np.float64] | None:
     """Standard errors that the differences of a vector are measured in; None: relative."""
     if name in ("fixef", "std.error"):
         return fit.snapshot.std_error
@@ -114,15 +116,20 @@ def _scale(name: str, record: Record, fit: LmeResults) -> NDArray[np.float64] | 
         return None if isinstance(apvar, str) else np.sqrt(np.diag(apvar.values))
     if name == "varcomp":
         try:
-            return fit.varcomp_vcov("expected").se.to_numpy()
+            return np.asarray(fit.varcomp_vcov("expected").se)
         except InformationError:
             return None
     return None
 
 
-def _drift(
-    name: str, then: Answer | str, now: Answer | str, scale: NDArray[np.float64] | None, who: str
+def drift(
+    name: str,
+    then: NamedValues | str,
+    now: NamedValues | str,
+    scale: NDArray[np.float64] | None,
+    who: str,
 ) -> Finding:
+    """One quantity, recorded and today; ``scale`` as for :func:`distance`."""
     if isinstance(then, str) or isinstance(now, str):
         if isinstance(then, str) and isinstance(now, str):
             return Finding(name, NOTE, None, f"no answer, then or now: {now}")
@@ -131,19 +138,17 @@ def _drift(
     if then.names != now.names:
         text = f"recorded for {', '.join(then.names)}; today for {', '.join(now.names)}; {who}"
         return Finding(name, FAILURE, None, text)
-    size, limit = distance(now.values, then.values, scale), DRIFT[name].value
+    size, limit = distance(now, then, scale), DRIFT[name].value
     if size <= limit:
         return Finding(name, OK, size, f"today as recorded, to {size:.1g}")
     return Finding(name, FAILURE, size, f"{size:.2g} apart, more than {limit:g}: {who}")
 
 
 def distance(
-    now: NDArray[np.float64], then: NDArray[np.float64], scale: NDArray[np.float64] | None = None
+    now: NamedValues, then: NamedValues, scale: NDArray[np.float64] | None = None
 ) -> float:
-    """Largest difference: of a vector in units of ``scale``, of a matrix by its diagonal."""
-    if then.ndim == 2:
-        root = np.sqrt(np.abs(np.diag(then)))
-        unit = np.outer(root, root)
-    else:
-        unit = np.abs(then) if scale is None else np.asarray(scale)
-    return float(np.max(np.abs(now - then) / np.where(unit == 0, 1.0, unit), initial=0.0))
+    """Largest difference: of a vector relative, or in units of ``scale``; of a matrix by diagonal."""
+    if then.values.ndim == 2:
+        return relative_difference(now.matrix(), then.matrix())
+    unit = np.abs(then.values) if scale is None else scale
+    return largest(now.values - then.values, unit)

@@ -15,55 +15,64 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ..check.findings import OK, Finding
+from ..check.tolerances import DRIFT
 from ..core.snapshot import ApVar, FitSnapshot
 from ..datasets.sources import is_shipped, sha256
 from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
-from ..check.findings import OK, Finding
-from .json_text import dumps
-from ..results import LmeResults
+from ..fit.components import Fit
 from .cases import Case
+from .json_text import dumps
 from .run import Outcome, failed, fit_case
-from ..check.tolerances import DRIFT
 
 FORMAT = 1
 INFORMATION = ("expected", "average")
 
 
 @dataclass(frozen=True)
-class Answer:
+class NamedValues:
     """One quantity by name: a vector (r,) or a symmetric matrix (r, r)."""
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
 
+    def vector(self) -> pd.Series:
+        """A ValueError where it is none."""
+        return pd.Series(self.values, list(self.names), name="estimate")
 
-Answers = dict[str, "Answer | str"]  # a text says why there is none
+    def matrix(self) -> pd.DataFrame:
+        """A ValueError where it is none."""
+        return pd.DataFrame(self.values, list(self.names), list(self.names))
 
 
-def answers(fit: LmeResults) -> Answers:
+Said = dict[str, "NamedValues | str"]  # a text says why there is none
+
+
+def answers(fit: Fit) -> Said:
     """What R says about a fit, in the words of :data:`rbridge.check.tolerances.DRIFT`.
 
     ``expected`` and ``average`` are lmeInfo's Fisher informations.
     """
     snap, names = fit.snapshot, fit.snapshot.coef_names
-    found: Answers = {
-        "logLik": Answer(("logLik",), np.array([snap.log_lik])),
-        "fixef": Answer(names, snap.beta),
-        "std.error": Answer(names, snap.std_error),
-        "varcomp": Answer(tuple(fit.varcomp.index), fit.varcomp.to_numpy()),
+    found: Said = {
+        "logLik": NamedValues(("logLik",), np.array([snap.log_lik])),
+        "fixef": NamedValues(names, snap.beta),
+        "std.error": NamedValues(names, snap.std_error),
+        "varcomp": NamedValues(tuple(fit.varcomp.index), fit.varcomp.to_numpy()),
     }
     apvar = snap.apvar
     if isinstance(apvar, ApVar):
-        found["Pars"] = Answer(apvar.names, apvar.pars)
-        found["apVar"] = Answer(apvar.names, apvar.cov)
+        found["Pars"] = NamedValues(apvar.names, apvar.pars)
+        found["apVar"] = NamedValues(apvar.names, apvar.cov)
     else:
         found["Pars"] = found["apVar"] = apvar.reason
     for kind in INFORMATION:
         try:
             matrix = fit.lmeinfo.fisher_info(kind)
-            found[kind] = Answer(tuple(matrix.index), matrix.to_numpy())
+            found[kind] = NamedValues(tuple(matrix.index), matrix.to_numpy())
         except LmeInfoUnsupported as error:
             found[kind] = str(error)
     return found
@@ -112,7 +121,7 @@ def record(item: Recording) -> Outcome:
     return Outcome(item.name, item.where, item.name, (said,), None, fit.provenance, seconds)
 
 
-def _content(item: Recording, fit: LmeResults) -> dict[str, Any]:
+def _content(item: Recording, fit: Fit) -> dict[str, Any]:
     case = item.case
     place = (
         case.data
@@ -137,7 +146,7 @@ def _content(item: Recording, fit: LmeResults) -> dict[str, Any]:
     }
 
 
-def _plain(answer: Answer | str) -> Any:
+def _plain(answer: NamedValues | str) -> Any:
     if isinstance(answer, str):
         return answer
     return {"names": list(answer.names), "values": answer.values.tolist()}
@@ -155,14 +164,14 @@ class Record:
     path : Path
     case : Case
     sha256 : str
-    answers : mapping of quantity to Answer, or to why there is none
+    answers : mapping of quantity to NamedValues, or to why there is none
     snapshot : FitSnapshot
     """
 
     path: Path
     case: Case
     sha256: str
-    answers: Mapping[str, Answer | str]
+    answers: Mapping[str, NamedValues | str]
     snapshot: FitSnapshot
 
     @property
@@ -224,7 +233,7 @@ def read_record(path: Path) -> Record:
         data = content["data"]
         case = Case(
             name=str(content["name"]),
-            spec=LmeResults(snapshot).spec,
+            spec=Fit(snapshot).spec,
             data=str(data["data"]),
             folder=path.parent,
             category=tuple(data["category"]),
@@ -239,11 +248,11 @@ def read_record(path: Path) -> Record:
         raise RecordError(f"{path}: not a readable record: {what}") from None
 
 
-def _answer(name: str, given: Any) -> Answer | str:
+def _answer(name: str, given: Any) -> NamedValues | str:
     if isinstance(given, str):
         return given
     values = np.array(given["values"], dtype=float)
-    answer = Answer(tuple(map(str, given["names"])), values)
+    answer = NamedValues(tuple(map(str, given["names"])), values)
     if set(values.shape) != {len(answer.names)} or values.ndim > 2:
         raise RecordError(f"{name}: {len(answer.names)} names for values of shape {values.shape}")
     return answer

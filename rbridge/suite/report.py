@@ -7,16 +7,21 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree
 
 import pandas as pd
 
-from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, Finding, lines
+from ..check.findings import MARKS, NOTE, OK, Finding, lines
+from ..check.verdict import Verdict
+from ..show.junit import JUnitCase, State, junit
 from ..show.report import Part, Report, pipe_table
-from .run import AGREE, DISAGREE, UNCHECKABLE, VERDICTS, Outcome, versions
+from .run import Outcome, versions
 
 COMMENT_LIMIT = 60_000  # characters; a pull-request comment holds 65 536
-_MARKS = {AGREE: MARKS[OK], DISAGREE: MARKS[FAILURE], UNCHECKABLE: MARKS[UNCHECKED]}
+_STATES: dict[Verdict, State] = {
+    Verdict.AGREE: "passed",
+    Verdict.DISAGREE: "failure",
+    Verdict.UNCHECKED: "error",
+}
 _SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform")
 
 
@@ -37,21 +42,19 @@ class SuiteReport:
     recorded: bool = False
 
     @property
-    def code(self) -> int:
+    def code(self) -> Verdict:
         """Exit status: 1 where a model disagrees, else 2 where one could not be checked, else 0."""
-        codes = {outcome.code for outcome in self.outcomes}
-        return next((c for c in (DISAGREE, UNCHECKABLE) if c in codes), AGREE)
+        return Verdict.worst(outcome.code for outcome in self.outcomes)
 
     @property
     def bad(self) -> tuple[Outcome, ...]:
         """The models that do not agree."""
-        return tuple(o for o in self.outcomes if o.code != AGREE)
+        return tuple(o for o in self.outcomes if o.code != Verdict.AGREE)
 
     def headline(self) -> str:
         """``83 models: 82 agree, 1 disagrees``."""
-        counts = {c: sum(o.code == c for o in self.outcomes) for c in VERDICTS}
-        words = {AGREE: ("agrees", "agree"), DISAGREE: ("disagrees", "disagree")}
-        parts = [f"{n} {words.get(c, (VERDICTS[c],) * 2)[n != 1]}" for c, n in counts.items() if n]
+        counts = {verdict: sum(o.code == verdict for o in self.outcomes) for verdict in Verdict}
+        parts = [f"{n} {verdict.words(n)}" for verdict, n in counts.items() if n]
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
 
@@ -67,7 +70,7 @@ class SuiteReport:
 
     def to_markdown(self) -> str:
         """For a pull-request comment: what is wrong first, everything folded away below."""
-        blocks = [f"### {_MARKS[self.code]} {self.title}: {self.headline()}"]
+        blocks = [f"### {self.code.mark} {self.title}: {self.headline()}"]
         blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self.bad]
         rest = self.outcomes
         while True:
@@ -99,18 +102,7 @@ class SuiteReport:
 
     def to_junit(self) -> str:
         """JUnit XML: one test case a model."""
-        codes = [outcome.code for outcome in self.outcomes]
-        counts = {
-            "tests": len(codes),
-            "failures": codes.count(DISAGREE),
-            "errors": codes.count(UNCHECKABLE),
-            "time": f"{sum(o.seconds for o in self.outcomes):.3f}",
-        }
-        attributes = {"name": self.title, **{key: str(value) for key, value in counts.items()}}
-        root = ElementTree.Element("testsuite", attributes)
-        for outcome in self.outcomes:
-            _junit_case(root, self.title, outcome)
-        return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+        return junit(self.title, [_junit_case(outcome) for outcome in self.outcomes]) + "\n"
 
     def _report(self) -> Report:
         parts: list[tuple[str, Part]] = [("", _table(self.outcomes))]
@@ -137,8 +129,7 @@ def _markdown(outcome: Outcome) -> str:
 def _table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row a model: verdict, the gaps, seconds."""
     rows = [
-        [_MARKS[o.code], *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"]
-        for o in outcomes
+        [o.code.mark, *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"] for o in outcomes
     ]
     index = pd.Index([o.name for o in outcomes], name="model")
     return pd.DataFrame(rows, index=index, columns=["verdict", "A", "B", "C", "seconds"])
@@ -153,17 +144,18 @@ def _plain(outcome: Outcome) -> Mapping[str, Any]:
         "name": outcome.name,
         "where": outcome.where,
         "model": outcome.title,
-        "verdict": VERDICTS[outcome.code],
+        "verdict": outcome.code.words(),
         "findings": [vars(finding) for finding in outcome.findings],
         "seconds": round(outcome.seconds, 3),
     }
 
 
-def _junit_case(root: ElementTree.Element, suite: str, outcome: Outcome) -> None:
-    attributes = {"classname": suite, "name": outcome.name, "time": f"{outcome.seconds:.3f}"}
-    case = ElementTree.SubElement(root, "testcase", attributes)
-    if outcome.code != AGREE:
-        tag = "failure" if outcome.code == DISAGREE else "error"
-        told = ElementTree.SubElement(case, tag, {"message": VERDICTS[outcome.code]})
-        told.text = lines(_told(outcome))
-    ElementTree.SubElement(case, "system-out").text = lines(outcome.findings)
+def _junit_case(outcome: Outcome) -> JUnitCase:
+    return JUnitCase(
+        outcome.name,
+        _STATES[outcome.code],
+        outcome.code.words(),
+        lines(_told(outcome)),
+        lines(outcome.findings),
+        outcome.seconds,
+    )

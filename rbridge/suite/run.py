@@ -14,15 +14,13 @@ from typing import Any, Protocol, TypeVar
 import pandas as pd
 
 from ..api import fit_spec
+from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from ..check.verdict import Verdict
 from ..datasets.sources import load_data
 from ..errors import FitError, RBridgeError
-from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
 from ..r.session import isolated_batch
 from ..results import LmeResults
 from .cases import Case
-
-AGREE, DISAGREE, UNCHECKABLE = 0, 1, 2  # exit codes of `rbridge crosscheck`
-VERDICTS = {AGREE: "agrees", DISAGREE: "disagrees", UNCHECKABLE: "could not be checked"}
 
 
 class Named(Protocol):
@@ -62,10 +60,9 @@ class Outcome:
     seconds: float = 0.0
 
     @property
-    def code(self) -> int:
+    def code(self) -> Verdict:
         """0 agrees, 1 disagrees, 2 could not be checked."""
-        levels = {finding.level for finding in self.findings}
-        return DISAGREE if FAILURE in levels else UNCHECKABLE if UNCHECKED in levels else AGREE
+        return Verdict.of(self.findings)
 
     def size(self, code: str) -> float | None:
         """Size of the finding of that code, where there is one."""

@@ -28,7 +28,7 @@ def starter(data: str, folder: Path) -> str:
     numeric = [name for name in frame if _is_numeric(frame[name]) and name not in groups[:1]]
     if not numeric:
         raise DataError(f"{data}: has no numeric column that could be a response")
-    response = max(numeric, key=lambda name: frame[name].nunique())
+    response = max(numeric, key=lambda name: int(frame[name].nunique()))
     others = [name for name in numeric if name != response]
     return _HEAD.format(
         data=_quoted(data),
