@@ -17,14 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from .check.distance import relative_difference
 from .errors import InstallationError, SpecError
-from .check.gaps import relative_difference
+from .fit.components import Fit
+from .fit.vcov import VarcompVcov
 from .show.report import table_text
-from .results import LmeResults, VarcompVcov
 
 __all__ = ["assert_varcomp_close", "needs_r", "r_session"]
 
-Components = Union[VarcompVcov, LmeResults, pd.Series, pd.DataFrame, Mapping[str, float]]
+Components = Union[VarcompVcov, Fit, pd.Series, pd.DataFrame, Mapping[str, float]]
 
 needs_r = pytest.mark.usefixtures("r_session")
 """Skips a test where R cannot be had; fails it where RBRIDGE_REQUIRE_R is set."""
@@ -33,8 +34,8 @@ needs_r = pytest.mark.usefixtures("r_session")
 @pytest.fixture(scope="session")
 def r_session() -> Any:
     """The one R of the test run, started by the first test that asks for it."""
-    from .r.nlme import r_versions
-    from .r.embedded import session
+    from .r.session import session
+    from .r.versions import r_versions
 
     try:
         found = session()
@@ -100,7 +101,7 @@ def assert_varcomp_close(
 
 def _parts(given: Components, rename: Mapping[str, str]) -> dict[str, Any]:
     """Estimates, standard errors and covariance: what there is of them."""
-    if isinstance(given, LmeResults):
+    if isinstance(given, Fit):
         parts: dict[str, Any] = {"estimate": given.varcomp}
     elif isinstance(given, VarcompVcov):
         parts = {"estimate": given.estimates, "se": given.se, "cov": given.cov}

@@ -62,6 +62,6 @@ def test_missing_numbers_fail(fit: LmeResults) -> None:
 @needs_r
 @pytest.mark.r
 def test_the_session_is_shared(r_session: object) -> None:
-    from rbridge.r.embedded import session
+    from rbridge.r.session import session
 
     assert session() is r_session
