@@ -15,15 +15,23 @@ import rbridge
 PACKAGE = Path(rbridge.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
-    *({"errors"}, {"options"}, {"core", "datasets", "model"}, {"frame", "show"}, {"r"}, {"fit"}),
-    *({"check", "many"}, {"analysis"}, {"results"}, {"api"}, {"suite", "testing"}),
+    *(
+        {"errors", "files"},
+        {"options"},
+        {"core", "datasets", "model"},
+        {"frame", "show"},
+        {"r"},
+        {"fit"},
+    ),
+    *({"check", "many"}, {"analysis"}, {"results"}, {"api"}, {"mmrm"}, {"suite", "testing"}),
     *({"public"}, {"__init__"}, {"cli"}, {"__main__"}),
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = (
     *("rpy2", "matplotlib", "joblib", "rich", "scipy.optimize", "scipy.stats", "scipy.interpolate"),
 )
-LIBRARIES = {"core": {"numpy", "scipy"}, "model": set(), "errors": set(), "options": set()}
+LIBRARIES = {"core": {"numpy", "scipy"}}
+LIBRARIES |= {room: set() for room in ("model", "errors", "options", "files")}
 
 
 def name_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import SnapshotError
+from ..files import written_whole
 from .archive import UNREADABLE, check_size, decode, encode, read_array
 from .arrays import Array
 
@@ -366,7 +367,11 @@ class FitSnapshot:
         return len(self.y)
 
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
-        """Write the snapshot to ``path`` (a zip of arrays and JSON; no pickle)."""
+        """Write the snapshot, whole or not at all: a zip of arrays and JSON, no pickle."""
+        if isinstance(path, (str, PathLike)):
+            with written_whole(path) as file:
+                self.save(file)
+            return
         arrays: list[Array] = []
 
         def store(array: Array) -> str:
