@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
@@ -20,7 +21,7 @@ from ..frame.design import check_columns, check_frame
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..r import nlme
 from .parallel import Progress, collect
-from .result_file import ResultFile, fingerprint
+from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
 
@@ -113,7 +114,8 @@ def lme_many(
         A bar on a terminal, or a function of the numbers done, in all, and failed.
     file : path, optional
         Every finished fit is appended to this file (JSON, one line a fit). Called again with the
-        same models and data, only what is missing is fitted.
+        same models and data (values, dtypes, levels and their order), only what is missing is
+        fitted. One run at a time has the file.
     **options
         With a formula: ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
         ``na_action`` of :func:`rbridge.lme`.
@@ -131,27 +133,50 @@ def lme_many(
     SpecError, DataError
         A model that cannot be, a column that is not there: at once, before the first fit.
     ResultFileError
-        ``file`` holds the results of other models or data.
+        ``file`` holds the results of other models or data, is in use by another run, damaged, or
+        cannot be written.
     """
     check_frame(data)
     job = _job(_specs(model, random, outcomes, options), data, by, se)
-    kept = ResultFile(file, fingerprint(job.data, _content(job))) if file is not None else None
-    records = [FitRow(**row) for row in kept.rows] if kept else []
-    missing = sorted(set(range(len(job.labels))) - {record.item for record in records})
-    keep = kept.append if kept else _nowhere
-    fresh, _ = collect(
-        partial(job.task, missing),
-        len(missing),
-        n_jobs=n_jobs,
-        progress=progress,
-        what="fits",
-        keep=keep,
-    )
-    return _frame(job, [*records, *fresh])
+    n = len(job.labels)
+    with _opened(file, job) as kept:
+        missing = sorted(set(range(n)) - {record.item for record in kept.rows})
+        fresh, _ = collect(
+            partial(job.task, missing),
+            len(missing),
+            n_jobs=n_jobs,
+            progress=progress,
+            what="fits",
+            keep=kept.append,
+        )
+    return _frame(job, [*kept.rows, *fresh])
 
 
-def _nowhere(batch: Sequence[FitRow]) -> None:
-    pass
+class _NoFile:
+    """Where no file was asked for."""
+
+    rows: Sequence[FitRow] = ()
+
+    def append(self, batch: Sequence[FitRow]) -> None:
+        pass
+
+
+def _opened(
+    file: str | PathLike[str] | None, job: Job
+) -> AbstractContextManager[ResultFile[FitRow] | _NoFile]:
+    if file is None:
+        return nullcontext(_NoFile())
+    read = partial(_as_fit_row, n=len(job.labels))
+    return result_file(file, fingerprint(job.data, _content(job)), read)
+
+
+def _as_fit_row(row: Mapping[str, Any], n: int) -> FitRow | None:
+    """The row of one of n fits as it stands in a file; None where it is none."""
+    wanted = {"item": int, "reason": str, "converged": bool, "warnings": str, "values": dict}
+    if {name: type(value) for name, value in row.items()} != wanted or row["item"] not in range(n):
+        return None
+    numbers = all(type(value) in (int, float) for value in row["values"].values())
+    return FitRow(**row) if numbers else None
 
 
 def _content(job: Job) -> Any:
