@@ -147,7 +147,7 @@ def drift(
 def distance(
     now: NamedValues, then: NamedValues, scale: NDArray[np.float64] | None = None
 ) -> float:
-    """Largest difference: of a vector relative, or in units of ``scale``; of a matrix by diagonal."""
+    """Largest difference: of a vector relative or in units of scale, of a matrix by diagonal."""
     if then.values.ndim == 2:
         return relative_difference(now.matrix(), then.matrix())
     unit = np.abs(then.values) if scale is None else scale
