@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from .. import datasets
 from ..errors import DataError
+from ..files import is_regular
+from ..options import one_of
+from . import load
 
-READERS = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda file: pd.read_csv(file, sep="\t"),
+
+def _table(path: Path, sep: str) -> pd.DataFrame:
+    """A text table whose header names every column once, and whose rows have no more fields."""
+    content = path.read_bytes()
+    if b"\0" in content:  # pandas would cut the number there
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        raise DataError(f"{path}: line {line} holds a NUL byte: damaged, or not saved as UTF-8")
+    options: dict[str, Any] = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+    header = pd.read_csv(BytesIO(content), sep=sep, **options).iloc[0]
+    twice = header[header.duplicated() & (header != "")]
+    if len(twice):  # pandas would call the second one x.1
+        raise DataError(f"{path}: the header names {twice.iloc[0]!r} twice: rename or drop one")
+    frame: pd.DataFrame = pd.read_csv(BytesIO(content), sep=sep, float_precision="round_trip")
+    if len(frame) and not isinstance(
+        frame.index, pd.RangeIndex
+    ):  # pandas would shift the columns by one
+        raise DataError(f"{path}: rows have more fields than the header: name every column")
+    return frame
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": lambda path: _table(path, ","),
+    ".tsv": lambda path: _table(path, "\t"),
     ".parquet": pd.read_parquet,
     ".feather": pd.read_feather,
 }
@@ -25,18 +51,25 @@ def read_data(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Another ending, or a file that cannot be read.
+        Another ending, a device or pipe, or a file that cannot be read as it is meant: a NUL
+        byte, a header that names a column twice, rows longer than the header.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: the ending must be one of {', '.join(READERS)}")
+    ending = one_of(path.suffix.lower(), READERS, f"{path}: the ending", error=DataError)
     try:
-        frame: pd.DataFrame = reader(path)
+        return READERS[ending](_plain(path))
     except ImportError as error:
         raise DataError(f"{path}: pandas needs another package to read this: {error}") from None
+    except DataError:
+        raise
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-    return frame
+
+
+def _plain(path: Path) -> Path:
+    """The path of a plain file, or of none: a device or a pipe may have no end."""
+    if os.path.exists(path) and not is_regular(path):
+        raise DataError(f"{path}: is no plain file")
+    return path
 
 
 def is_shipped(data: str) -> bool:
@@ -52,7 +85,7 @@ def load_data(data: str, folder: Path, category: tuple[str, ...] = ()) -> pd.Dat
     DataError
         No such data, or no column of a name in ``category``.
     """
-    frame = datasets.load(data) if is_shipped(data) else read_data(folder / data)
+    frame = load(data) if is_shipped(data) else read_data(folder / data)
     return as_category(frame, category, data)
 
 
@@ -67,9 +100,13 @@ def as_category(frame: pd.DataFrame, columns: tuple[str, ...], data: str) -> pd.
 
 def sha256(data: str, folder: Path) -> str:
     """SHA-256 of the data's file, shipped or not."""
-    shipped = files("rbridge.datasets") / f"{data.lower()}.csv"
-    source = shipped if is_shipped(data) else folder / data
     try:
-        return hashlib.sha256(source.read_bytes()).hexdigest()
-    except OSError as error:
+        if is_shipped(data):
+            content = (files("rbridge.datasets") / f"{data.lower()}.csv").read_bytes()
+        else:
+            content = _plain(folder / data).read_bytes()
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise DataError(f"{data}: cannot be read: {error}") from None
+    return hashlib.sha256(content).hexdigest()

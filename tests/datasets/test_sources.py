@@ -1,0 +1,95 @@
+"""Data files: what would be read wrong in silence, or never end, is refused by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rbridge.datasets.sources import load_data, read_data, sha256
+from rbridge.errors import DataError
+
+REFUSED = {
+    "a NUL in a number": (b"x,y\n1,2\n3,0\x00.1\n", "line 3 holds a NUL byte"),
+    "a NUL in the header": (b"x\0,y\n1,2\n", "line 1 holds a NUL byte"),
+    "UTF-16": ("x,y\n1,2\n".encode("utf-16"), "NUL byte: damaged, or not saved as UTF-8"),
+    "a name twice": (b"x,y,x\n1,2,3\n", "the header names 'x' twice: rename or drop one"),
+    "a quoted name twice": (b'"x",y,x\n1,2,3\n', "names 'x' twice"),
+    "a name twice and x.1": (b"x,x.1,x\n1,2,3\n", "names 'x' twice"),
+    "NA twice": (b"NA,NA\n1,2\n", "names 'NA' twice"),
+    "separators at the end": (b"x,y\n1,2,\n3,4,\n", "more fields than the header"),
+    "row names without a name": (b'"x","y"\n"1",1,2\n"2",3,4\n', "more fields than the header"),
+    "a longer row": (b"x,y\n1,2\n3,4,5\n", "cannot be read"),
+    "a quote without its end": (b'x,y\n1,"2\n', "cannot be read"),
+    "nothing": (b"", "cannot be read"),
+    "bytes that are no text": (b"x,y\n\xff,2\n", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(tmp_path: Path, name: str, ending: str) -> None:
+    content, message = REFUSED[name]
+    path = tmp_path / f"data.{ending}"
+    path.write_bytes(content if ending == "csv" else content.replace(b",", b"\t"))
+    with pytest.raises(DataError, match=message) as caught:
+        read_data(path)
+    assert str(path) in str(caught.value)
+
+
+READ = {
+    "plain": (b"x,y\n1,2\n", {"x": [1], "y": [2]}),
+    "byte order mark": (b"\xef\xbb\xbfx,y\r\n1,2\r\n", {"x": [1], "y": [2]}),
+    "columns without names": (b",x,\n1,2,3\n", {"Unnamed: 0": [1], "x": [2], "Unnamed: 2": [3]}),
+    "names alike": (b"x,X, x\n1,2,3\n", {"x": [1], "X": [2], " x": [3]}),
+    "a line end in a name": (b'"x\ny",x\n1,2\n', {"x\ny": [1], "x": [2]}),
+    "no rows": (b"x,y\n", {"x": [], "y": []}),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_read(tmp_path: Path, name: str) -> None:
+    content, columns = READ[name]
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    assert read_data(path).to_dict("list") == columns
+
+
+def test_every_double_comes_back_as_written(tmp_path: Path) -> None:
+    values = [0.1 + k * 1.1e-5 for k in range(3000)] + [1e-310, 1.7976931348623157e308]
+    path = tmp_path / "data.csv"
+    path.write_text("x\n" + "".join(f"{x!r}\n" for x in values))
+    assert read_data(path)["x"].tolist() == values
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "feather"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to a device"])
+def test_what_is_no_plain_file_is_not_opened(tmp_path: Path, kind: str, ending: str) -> None:
+    path = tmp_path / f"data.{ending}"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to a device":
+        path.symlink_to("/dev/zero")
+    name = "/dev/zero" if kind == "device" else path.name
+    with pytest.raises(DataError, match="is no plain file"):
+        sha256(name, tmp_path)
+    with pytest.raises(DataError, match="is no plain file|the ending must be"):
+        load_data(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "a\0b.csv", "a\0b", "..", "no/folder.csv", "oats\n"])
+def test_a_name_of_nothing(tmp_path: Path, name: str) -> None:
+    for read in (sha256, load_data):
+        with pytest.raises(DataError):
+            read(name, tmp_path)
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [1]}).to_csv(tmp_path / "real.csv", index=False)
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    assert load_data("link.csv", tmp_path)["x"].tolist() == [1]
+    assert sha256("link.csv", tmp_path) == sha256("real.csv", tmp_path)
