@@ -297,3 +297,42 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
             patch.setattr(os, "fsync", full)
             write(path, 2)
     assert write(path)[0] == 1
+
+
+VALUES = [1 / 3, 5e-324, float("inf"), "\u2028 line ends of all kinds \x85", "\ud800"]
+
+
+def test_values_come_back_exactly(tmp_path: Path) -> None:
+    def append(values: list[Any]) -> list[Any]:
+        with result_file(tmp_path / "r", "", lambda line: Valued(**line)) as file:
+            file.append([Valued(k, value) for k, value in enumerate(values)])
+            return [row.value for row in file.rows]
+
+    append(VALUES)
+    assert append([]) == VALUES
+
+
+@dataclass(frozen=True)
+class Valued(Row):
+    value: Any
+
+
+def test_a_file_killed_within_its_first_line_starts_anew(tmp_path: Path) -> None:
+    (tmp_path / "r").write_bytes(b'{"rbridge": "resu')
+    assert [write(tmp_path / "r", 2), write(tmp_path / "r")] == [[], [2]]
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "a,b", "[1]\n", '{"rbridge": 1}\n', "\xff\n"])
+def test_other_files_are_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "r").write_text(content)
+    with pytest.raises(ResultFileError, match="no result file"):
+        write(tmp_path / "r")
+    assert (tmp_path / "r").read_text() == content
+
+
+def test_results_of_something_else_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    write(path, digest="one")
+    write(path, digest="one")
+    with pytest.raises(ResultFileError, match="other models, data"):
+        write(path, digest="two")
