@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ def one_of(
     allowed: Iterable[T],
     name: str,
     *,
+    shown: Iterable[str] | None = None,
     quote: bool = False,
     error: type[RBridgeError] = SpecError,
 ) -> T:
@@ -26,9 +27,11 @@ def one_of(
     ----------
     value : object
         What the user gave.
-    allowed : iterable, or mapping of choice to what the message calls it
+    allowed : iterable
     name : str
         Of the argument.
+    shown : iterable of str, optional
+        What the message calls the choices; by default themselves.
     quote : bool
         ``must be 'a', 'b' or 'c'`` in place of ``must be one of a, b, c``.
     error : class
@@ -42,8 +45,8 @@ def one_of(
     known: dict[object, T] = {choice: choice for choice in allowed}
     with suppress(KeyError, TypeError):  # what has no hash, an array say, is none of them
         return known[value]
-    shown = list(allowed.values()) if isinstance(allowed, Mapping) else list(known)
-    words = alternatives(shown) if quote else f"one of {', '.join(map(str, shown))}"
+    texts = known if shown is None else shown
+    words = alternatives(texts) if quote else f"one of {', '.join(map(str, texts))}"
     raise error(f"{name} must be {words}, not {value!r}")
 
 

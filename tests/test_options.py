@@ -20,15 +20,17 @@ def refusal(value: object, allowed: object = METHODS, **how: object) -> str:
 
 def test_the_choice_itself_comes_back() -> None:
     assert one_of("delta", METHODS, "method") == "delta"
-    found = one_of(np.int64(1), {0: "0 (population)", 1: "1 (subject)"}, "level")
-    assert type(found) is int
+    assert type(one_of(np.int64(1), range(3), "level")) is int
 
 
 def test_the_sentence_names_the_argument_and_the_choices() -> None:
     assert refusal("x") == "method must be one of delta, expected, observed, not 'x'"
     assert refusal("x", quote=True) == "method must be 'delta', 'expected' or 'observed', not 'x'"
     assert refusal("x", ["delta"], quote=True) == "method must be 'delta', not 'x'"
-    assert refusal(2, {0: "0 (all)", 1: "1 (g)"}) == "method must be one of 0 (all), 1 (g), not 2"
+    assert refusal(2, [0, 1], shown=["0 (all)", "1 (g)"]).startswith(
+        "method must be one of 0 (all),"
+    )
+    assert refusal(".xls", {".csv": print}) == "method must be one of .csv, not '.xls'"
     assert "not 'x'" in refusal("x", error=DataError)
 
 
