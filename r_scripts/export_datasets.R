@@ -1,8 +1,10 @@
-# Writes small data sets of nlme as rbridge/datasets/*.csv, with their provenance in rbridge/datasets/datasets.json.
-#   usage: Rscript r_scripts/export_datasets.R
+# Writes small data sets of nlme, and some that other packages' published figures are of, as rbridge/datasets/*.csv,
+# with their provenance and licence in rbridge/datasets/datasets.json.
+#   usage: Rscript r_scripts/export_datasets.R     (first, once: r_scripts/install_reference_packages.sh)
 # Names are lower-case, numbers have all their digits (they read back as the same doubles), factors are text; the order
 # of a factor's levels is in the JSON. A grouping factor that nlme orders (by the mean response) is marked `grouping`.
 library(nlme)
+.libPaths(c(Sys.getenv("REFERENCE_R_LIB", "/tmp/rlib"), .libPaths(), Sys.glob(".venv/lib/R")))
 script <- sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)[1])
 folder <- file.path(dirname(script), "..", "rbridge", "datasets")
 largest <- 150e3   # bytes
@@ -35,6 +37,24 @@ about <- list(   # name = title, first source (all are also in the book above, o
   Wheat2        = c("Wheat yield of 56 varieties in four blocks, with field coordinates", book)
 )
 
+ema <- "European Medicines Agency (2016), Statistical method for equivalence studies"
+simulated <- "D. Labes, simulated for CRAN's replicateBE"
+others <- list(   # name = package, its data set, title, source, grouping columns, columns left out
+  bryant2016 = list("lmeInfo", "Bryant2016", "Mathematics scores of 12 pupils in three schools, multiple baselines across pupils",
+                    "Bryant and others (2016), Journal of Learning Disabilities 49, 176-188", c("school", "case"), "study_id"),
+  fev        = list("mmrm", "fev_data", "Forced expiratory volume of 200 patients at four visits, a trial of two arms (artificial data)",
+                    "openpharma, mmrm: Mixed Models for Repeated Measures", "usubjid", NULL),
+  rds01      = list("replicateBE", "rds01", "Bioequivalence of two formulations, full replicate, 77 subjects, incomplete", paste0(ema, ", annex II"), "subject", "logpk"),
+  rds02      = list("replicateBE", "rds02", "Bioequivalence of two formulations, partial replicate, 24 subjects", paste0(ema, ", annex III"), "subject", "logpk"),
+  rds08      = list("replicateBE", "rds08", "Bioequivalence of two formulations, full replicate, 222 subjects (simulated)", simulated, "subject", NULL),
+  rds09      = list("replicateBE", "rds09", "As rds08, the last 37 subjects' values a million times as large", simulated, "subject", NULL),
+  rds11      = list("replicateBE", "rds11", "Bioequivalence of two formulations, full replicate, 37 subjects",
+                    "Hauschke, Steinijans and Pigeot (2007), Bioequivalence Studies in Drug Development, Wiley", "subject", NULL),
+  sleep      = list("datasets", "sleep", "Extra hours of sleep of ten patients with two drugs", "Student (1908), Biometrika 6, 1-25", "id", NULL),
+  sleepstudy = list("lme4", "sleepstudy", "Reaction time of 18 subjects over ten days of sleep deprivation",
+                    "Belenky and others (2003), Journal of Sleep Research 12, 1-12", "subject", NULL)
+)
+
 as_text <- function(x) {   # the shortest decimal that reads back as the same double
   if (is.factor(x)) return(as.character(x))
   one <- function(value) {
@@ -60,19 +80,32 @@ describe_column <- function(x, grouping) {
   list(kind = "category", ordered = is.ordered(x), grouping = grouping, levels = structure(levels(x), class = "levels"))
 }
 
-export <- function(name) {
-  data <- get(name, asNamespace("nlme"))
-  groups <- tolower(all.vars(getGroupsFormula(data)))
-  data <- setNames(as.data.frame(data), tolower(names(data)))
-  path <- file.path(folder, paste0(tolower(name), ".csv"))
+export <- function(name, data, groups, ...) {
+  path <- file.path(folder, paste0(name, ".csv"))
   write.csv(lapply(data, as_text), path, row.names = FALSE, quote = which(vapply(data, is.factor, NA)), na = "")
   if (file.size(path) > largest) stop(name, " is too large")
-  list(title = about[[name]][1], source = about[[name]][2], nlme_name = name, rows = nrow(data),
-       columns = Map(describe_column, data, names(data) %in% groups))
+  c(list(...), list(rows = nrow(data), columns = Map(describe_column, data, names(data) %in% groups)))
 }
 
-sets <- lapply(setNames(names(about), tolower(names(about))), export)
+plain <- function(data) setNames(as.data.frame(data), tolower(names(data)))
+
+of_nlme <- function(name) {
+  data <- get(name, asNamespace("nlme"))
+  export(tolower(name), plain(data), tolower(all.vars(getGroupsFormula(data))), title = about[[name]][1], source = about[[name]][2],
+         also_in = book, package = "nlme", licence = licence("nlme"), nlme_name = name)
+}
+
+licence <- function(package) sub("Part of R .*", "GPL-2 | GPL-3", packageDescription(package)$License)
+
+of_another <- function(name) {
+  from <- setNames(others[[name]], c("package", "set", "title", "source", "groups", "without"))
+  data <- plain(getExportedValue(from$package, from$set))
+  export(name, data[!names(data) %in% from$without], from$groups, title = from$title, source = from$source, package = from$package,
+         package_version = as.character(packageVersion(from$package)), licence = licence(from$package), package_name = from$set)
+}
+
+sets <- c(lapply(setNames(names(about), tolower(names(about))), of_nlme), sapply(names(others), of_another, simplify = FALSE))
 header <- list(generator = "r_scripts/export_datasets.R", r = as.character(getRversion()), nlme = as.character(packageVersion("nlme")),
-               also_in = book, datasets = sets)
+               datasets = sets)
 writeLines(json(header), file.path(folder, "datasets.json"))
 message(length(sets), " data sets written to ", normalizePath(folder))
