@@ -162,9 +162,9 @@ design_record <- function(spec, fit, data) {
     match(key, unique(key)) - 1L
   }
   levels <- random_levels(fit)
-  names_of_groups <- names(groups)
   for (i in seq_along(levels)) {
-    Z <- model.matrix(formula(rev(fit$modelStruct$reStruct)[[i]]), data)
+    forms <- formula(rev(fit$modelStruct$reStruct)[[i]])   # pdBlocked has several
+    Z <- do.call(cbind, lapply(if (is.list(forms)) forms else list(forms), model.matrix, data))
     levels[[i]]$codes <- codes(i)
     levels[[i]]$Z <- unname(Z[order, , drop = FALSE])
   }
