@@ -168,7 +168,14 @@ def forest(
     -------
     DataFrame
         ``component``, ``method``, ``lower``, ``estimate``, ``upper``, ``note``.
+
+    Raises
+    ------
+    SpecError
+        The model has no variance components.
     """
+    if not len(fit.varcomp):
+        raise SpecError("the model has no variance components: there is nothing to show")
     drawn = ("percentile", "bca") if bootstrap is not None else ()
     default = (*VCOV_METHODS, "log", "nlme", "profile", *(f"bootstrap-{kind}" for kind in drawn))
     chosen = list(methods or default)
@@ -263,6 +270,8 @@ def _satterthwaite(request: _Request) -> dict[str, Ends]:
 
 
 def _profile(request: _Request) -> dict[str, Ends]:
+    if not request.components:
+        return {}
     profiler = Profiler(request.fit.snapshot)
     found = {}
     for name, quantity in request.components.items():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..core.intervals.profile import Curve, Profiler
+from ..core.parameters import theta
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import component_quantities
 from ..core.quantities.vocabulary import Vocabulary
+from ..errors import SpecError
 from ..fit.components import Fit
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
     Raises
     ------
     SpecError
-        As :func:`rbridge.analysis.derive.derive`.
+        As :func:`rbridge.analysis.derive.derive`; or the model has no variance components.
 
     Notes
     -----
@@ -90,5 +92,7 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
     """
     snapshot = fit.snapshot
     wanted = read("\n".join(what), Vocabulary(snapshot)) if what else component_quantities(snapshot)
+    if not theta(snapshot).names:
+        raise SpecError("the model has no variance components: there is nothing to profile")
     profiler = Profiler(snapshot)
     return Profile({name: profiler.curve(q, level) for name, q in wanted.items()}, level)

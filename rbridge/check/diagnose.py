@@ -199,6 +199,8 @@ def _gradient(forms: Forms) -> Iterator[Finding]:
 
 def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
     """What nlme's own apVar is worth here."""
+    if not theta(snapshot).names:
+        return
     if snapshot.fixed_sigma:
         text = (
             "sigma is fixed: nlme's apVar leaves terms of the likelihood out and is wrong; use "

@@ -50,6 +50,8 @@ class Information:
     def condition(self) -> float:
         """Condition number, every parameter in units of its own information; inf if singular."""
         values = _spectrum(self.matrix)[1]
+        if not len(values):
+            return 1.0
         return float(values[-1] / values[0]) if values[0] > 0 else np.inf
 
     def inverse(self) -> Array:

@@ -71,8 +71,8 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     index = frame.index.to_frame(index=False).astype(str)
     index.columns = ["" if not isinstance(n, str) else n for n in frame.index.names]
     rows = frame.itertuples(index=False, name=None)
-    body = pd.DataFrame([[number(value) for value in row] for row in rows])
-    body.columns = [str(c) for c in frame.columns]
+    names = [str(c) for c in frame.columns]
+    body = pd.DataFrame([[number(value) for value in row] for row in rows], columns=names)
     return pd.concat([index, body], axis=1)
 
 

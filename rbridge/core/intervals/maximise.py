@@ -153,6 +153,8 @@ def maximise(snapshot: FitSnapshot, start: Array | None = None) -> Maximum:
     start : (r,) array, optional
         By default the snapshot's own estimates.
     """
+    if not parameters.theta(snapshot).names:  # sigma is fixed, and there is nothing else
+        return Maximum(np.empty(0), contract(snapshot, derivatives=False).log_likelihood, True)
     surface = Surface(snapshot, start)
     v, found = surface.maximise()
     if not found.converged:  # scaled afresh where the first search ended
