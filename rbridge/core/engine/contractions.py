@@ -16,8 +16,8 @@ from ..snapshot import FitSnapshot
 from .absorb import Moments, absorb, absorb_flat
 from .covariance import NotPositiveDefinite
 from .dense import dense_forms
-from .forms import Forms, Method
-from .layout import Layout, NotNested, between, layout
+from .forms import FixedForms, Forms, Method
+from .layout import Layout, NotNested, between, layout, map_log_det
 from .model import Model, model_at
 from .within import base_moments, base_pairs
 
@@ -108,7 +108,7 @@ def _forms(design: Layout, model: Model, method: Method, total: Moments) -> Form
         n=design.n,
         p=len(x),
         log_det=total.log_det,
-        log_det_x=flat.log_det - total.log_det + design.log_det_x,
+        log_det_x=flat.log_det - total.log_det + map_log_det(design.x_map),
         quad=float(flat.F0[y, y, 0]),
         trace1=trace1,
         quad1=quad1,
@@ -117,6 +117,24 @@ def _forms(design: Layout, model: Model, method: Method, total: Moments) -> Form
         quad2_fixed=fixed[square],
         trace3=_second_order(model, weight.trace3, trace1),
         quad3=_second_order(model, flat.F3[:, y, y, 0], quad1),
+        fixed=_fixed_forms(design, model, total, residual, order),
+    )
+
+
+def _fixed_forms(
+    design: Layout, model: Model, total: Moments, residual: Array, order: Array
+) -> FixedForms:
+    """What the moments say of X before it is eliminated."""
+    columns = design.needed(0)
+    x = np.array([columns.index(c) for c in design.x], dtype=int)
+    cross1 = total.F1[np.ix_(order, x, x)][..., 0]
+    return FixedForms(
+        x_map=design.x_map,
+        cross=total.F0[np.ix_(x, x)][..., 0],
+        cross1=cross1,
+        cross2=total.F2[np.ix_(order, order, x, x)][..., 0],
+        cross3=_second_order(model, total.F3[:, x][:, :, x][..., 0], cross1),
+        residual1=(total.F1[..., 0] @ residual)[np.ix_(order, x)],
     )
 
 
@@ -129,7 +147,7 @@ def _theta_order(model: Model) -> Array:
 
 def _second_order(model: Model, pairs: Array, one: Array) -> Array:
     """Forms of V̈ in the order of θ: zero for τ; ∂²V/∂σ²∂c = (∂V/∂c)/σ² for c of R and S."""
-    out = np.zeros((len(one), len(one)))
+    out = np.zeros((len(one), *one.shape))
     for value, (a, b) in zip(pairs, base_pairs(model.n_base)):
         a, b = model.n_tau + a, model.n_tau + b
         out[a, b] = out[b, a] = value

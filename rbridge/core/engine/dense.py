@@ -12,9 +12,9 @@ import numpy as np
 from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .covariance import NotPositiveDefinite, correlation, relative_deviations
-from .forms import Forms, Method
+from .forms import FixedForms, Forms, Method
 from .jet import Jet, variables
-from .layout import conditioned
+from .layout import conditioned, map_log_det
 from .model import Model
 from .within import base_pairs
 
@@ -28,7 +28,7 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
         Why the dense path is taken; it stands in the result.
     """
     V, dV = dense_covariance(snapshot, model)
-    X, log_det_x = conditioned(snapshot.X)
+    X, x_map = conditioned(snapshot.X)
     n, p = X.shape
     try:
         np.linalg.cholesky(V)
@@ -40,10 +40,22 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
     W = P if method == "REML" else inverse
     Py = P @ (snapshot.y - snapshot.X @ snapshot.beta)
     WdV, rows = W @ dV, dV @ Py
+    VX = inverse @ X
+    dVX = dV @ VX
     trace3, quad3 = np.zeros((2, len(dV), len(dV)))
+    cross3 = np.zeros((len(dV), len(dV), p, p))
     for a, b, ddV in second_derivatives(snapshot, model):
         trace3[a, b] = trace3[b, a] = (W * ddV).sum()
         quad3[a, b] = quad3[b, a] = Py @ ddV @ Py
+        cross3[a, b] = cross3[b, a] = VX.T @ ddV @ VX
+    fixed = FixedForms(
+        x_map=x_map,
+        cross=cross,
+        cross1=VX.T @ dVX,
+        cross2=np.einsum("rni,snj->rsij", dVX, inverse @ dVX, optimize=True),
+        cross3=cross3,
+        residual1=rows @ VX,
+    )
     return Forms(
         names=model.names,
         method=method,
@@ -52,7 +64,7 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
         n=n,
         p=p,
         log_det=float(np.linalg.slogdet(V)[1]),
-        log_det_x=log_det_x + float(np.linalg.slogdet(cross)[1]),
+        log_det_x=map_log_det(x_map) + float(np.linalg.slogdet(cross)[1]),
         quad=float(Py @ V @ Py),
         trace1=np.einsum("rii->r", WdV),
         quad1=rows @ Py,
@@ -61,6 +73,7 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
         quad2_fixed=rows @ inverse @ rows.T,
         trace3=trace3,
         quad3=quad3,
+        fixed=fixed,
     )
 
 

@@ -14,6 +14,36 @@ Path = Literal["absorption", "dense"]
 
 
 @dataclass(frozen=True)
+class FixedForms:
+    """The design of the fixed effects through V⁻¹ and the derivatives of V.
+
+    In working columns U, better conditioned than the model's X where that is needed: X = U M.
+
+    Attributes
+    ----------
+    x_map : (p, p) array
+        M, upper triangular; the identity where X serves as it is.
+    cross : (p, p) array
+        U'V⁻¹U.
+    cross1 : (r, p, p) array
+        U'V⁻¹V̇_r V⁻¹U.
+    cross2 : (r, r, p, p) array
+        U'V⁻¹V̇_r V⁻¹V̇_s V⁻¹U.
+    cross3 : (r, r, p, p) array
+        U'V⁻¹V̈_rs V⁻¹U.
+    residual1 : (r, p) array
+        U'V⁻¹V̇_r Py.
+    """
+
+    x_map: Array
+    cross: Array
+    cross1: Array
+    cross2: Array
+    cross3: Array
+    residual1: Array
+
+
+@dataclass(frozen=True)
 class Forms:
     """Traces and quadratic forms of V and its derivatives at one θ (r parameters, labelled).
 
@@ -40,6 +70,7 @@ class Forms:
         y'P V̇_r V⁻¹ V̇_s Py: β held fixed.
     trace3, quad3 : (r, r) arrays
         tr W V̈_rs and y'P V̈_rs Py.
+    fixed : FixedForms
     """
 
     names: tuple[str, ...]
@@ -58,6 +89,7 @@ class Forms:
     quad2_fixed: Array
     trace3: Array
     quad3: Array
+    fixed: FixedForms
 
     @property
     def log_likelihood(self) -> float:

@@ -33,8 +33,8 @@ class Layout:
     z : tuple of tuple of int
         Columns of each level's Z, outermost level first.
     x : tuple of int
-    log_det_x : float
-        log det of the squared map from these X to the model's; 0 unless X was orthonormalised.
+    x_map : (p, p) array
+        The model's X is these columns times ``x_map``; the identity unless X was orthonormalised.
     y : int
         The column r = y − Xβ of residuals; any β serves, for β is eliminated.
     starts : tuple of (m,) int arrays
@@ -48,7 +48,7 @@ class Layout:
     columns: tuple[Array, ...]
     z: tuple[tuple[int, ...], ...]
     x: tuple[int, ...]
-    log_det_x: float
+    x_map: Array
     y: int
     starts: tuple[Array, ...]
     cor_starts: Array
@@ -95,29 +95,33 @@ def layout(snapshot: FitSnapshot) -> Layout:
             inside = [*names, "correlation"][i + 1]
             raise NotNested(f"the groups of {inside} cut across those of {names[i]}")
     groups = [[level.Z[:, j] for j in range(level.Z.shape[1])] for level in snapshot.levels]
-    X, log_det_x = conditioned(snapshot.X)
+    X, x_map = conditioned(snapshot.X)
     groups.append(list(X.T))
     groups.append([snapshot.y - snapshot.X @ snapshot.beta])
     columns, (*z, x, y) = _distinct(groups)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
-    return Layout(tuple(columns), tuple(z), x, log_det_x, y[0], tuple(starts), cor_starts, order)
+    return Layout(tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order)
 
 
-def conditioned(X: Array) -> tuple[Array, float]:
-    """X as it is, or orthonormal columns Q of the same span, X = QT, where X'X is ill-conditioned.
+def conditioned(X: Array) -> tuple[Array, Array]:
+    """X as it is, or orthonormal columns Q of the same span where X'X is ill-conditioned.
 
-    Also log det T'T: log det X'V⁻¹X = log det Q'V⁻¹Q + log det T'T. All else is the same for both.
+    Also the upper triangular T with X = QT, the identity in the first case.
     """
     lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
     if not (lengths > 0).all():
         raise InformationError("the fixed-effects design is singular")
     if not len(lengths) or np.linalg.cond(X.T @ X / np.outer(lengths, lengths)) < 1e5:
-        return X, 0.0
+        return X, np.eye(len(lengths))
     Q, T = np.linalg.qr(X / lengths)
-    pivots = np.abs(np.diagonal(T))
-    if pivots.min() < 1e-12:
+    if np.abs(np.diagonal(T)).min() < 1e-12:
         raise InformationError("the fixed-effects design is singular")
-    return Q, 2 * float(np.log(pivots * lengths).sum())
+    return Q, T * lengths
+
+
+def map_log_det(x_map: Array) -> float:
+    """log det T'T: log det X'V⁻¹X = log det Q'V⁻¹Q + log det T'T. All else is the same for both."""
+    return 2 * float(np.log(np.abs(np.diagonal(x_map))).sum())
 
 
 def _time_order(cor: CorStruct, starts: Array) -> Array | None:

@@ -37,7 +37,7 @@ def base_moments(
     n = B.shape[1]
     log_det = n * np.log(model.sigma_sq)
     if model.cor is None and not model.var:
-        moments = _without_parameters(_sums(B, B, cells) / model.sigma_sq, log_det)
+        moments = without_parameters(_sums(B, B, cells) / model.sigma_sq, log_det)
         return _with_scale(moments, model, n) if derivatives else moments
     first, second = np.zeros((0, n)), np.zeros((0, 0, n))
     if model.var:
@@ -49,7 +49,7 @@ def base_moments(
     R = correlation_operator(model.cor, model.cor_coefs, n, rows, groups)
     log_det += R.log_det
     if not derivatives:
-        return _without_parameters(_sums(B, R.solve(B), cells), log_det)
+        return without_parameters(_sums(B, R.solve(B), cells), log_det)
     return _with_scale(_moments(_Whitened(B, R, first, second), cells, log_det), model, n)
 
 
@@ -67,7 +67,7 @@ def _with_scale(moments: Moments, model: Model, n: int) -> Moments:
     return replace(moments, F1=F1, F2=F2, trace1=trace1, trace2=trace2)
 
 
-def _without_parameters(F0: Array, log_det: float) -> Moments:
+def without_parameters(F0: Array, log_det: float) -> Moments:
     k, m = F0.shape[1:]
     F1, F2 = np.zeros((0, k, k, m)), np.zeros((0, 0, k, k, m))
     return Moments(F0, F1, F2, F1, log_det, np.zeros(0), np.zeros((0, 0)), np.zeros(0))

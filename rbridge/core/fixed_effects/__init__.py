@@ -1,0 +1,1 @@
+"""Inference about β: covariances, degrees of freedom, hypotheses, predictions, effect sizes."""

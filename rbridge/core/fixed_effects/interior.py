@@ -1,0 +1,195 @@
+"""W = Cov(θ̂) over the interior of the parameter space: what stands at its boundary drops out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import null_space
+
+from ...options import one_of
+from ..arrays import Array
+from ..engine.covariance import deviation
+from ..engine.forms import Forms
+from ..engine.model import Model, model_at
+from ..information import Kind, information_from, inverse_information
+from ..parameters import theta
+from ..snapshot import FitSnapshot
+
+ZERO_SHARE = 1e-6  # of the residual variance: nlme leaves a variance of zero at 1e-8 and less
+END = 1e-6  # distance from the end of its range at which a correlation or a proportion stands
+_RANK = 1e-8  # directions and constraints are of unit size
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Parameters, or directions among them, that stand at the boundary of their range.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The parameters concerned.
+    whole : bool
+        All of them drop out; otherwise some directions among them.
+    reason : str
+    """
+
+    names: tuple[str, ...]
+    whole: bool
+    reason: str
+
+    def __str__(self) -> str:
+        listed = ", ".join(self.names)
+        part = "" if self.whole else "a direction of "
+        return f"{part}{listed} left out: {self.reason}"
+
+
+@dataclass(frozen=True)
+class InteriorCovariance:
+    """Covariance of the estimates of θ, those at the boundary taken as known.
+
+    Attributes
+    ----------
+    names : tuple of str, length r
+    matrix : (r, r) array
+        Zero rows and columns for parameters that dropped out.
+    kind : {"expected", "observed", "average"}
+    dropped : tuple of Dropped
+    """
+
+    names: tuple[str, ...]
+    matrix: Array
+    kind: Kind
+    dropped: tuple[Dropped, ...]
+
+
+def interior_covariance(
+    snapshot: FitSnapshot, forms: Forms, kind: Kind = "expected", at: ArrayLike | None = None
+) -> InteriorCovariance:
+    """Inverse information over the directions in which θ can move both ways.
+
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+    forms : Forms
+        Of this fit at ``at``.
+    kind : {"expected", "average", "observed"}
+    at : (r,) array, optional
+        θ; by default the estimates.
+
+    Returns
+    -------
+    InteriorCovariance
+
+    Raises
+    ------
+    InformationError
+        The information is not positive definite there; the message names the parameters.
+
+    Notes
+    -----
+    W = T(T'IT)⁻¹T', with columns T that span the tangent space: the covariance matrix D of random
+    effects with the null space N moves within its rank, N'ḊN = 0. To the observed information the
+    curvature of that set is added, for at the boundary the likelihood rises towards the outside.
+    Fixed parameters and a fixed σ are not in θ.
+    """
+    one_of(kind, get_args(Kind), "information")
+    model = model_at(snapshot, at)
+    edges = list(_edges(snapshot, model, forms.score))
+    ends = _ends(snapshot, model)
+    info = information_from(forms, kind).matrix
+    if kind == "observed":
+        info = info + sum((edge.curvature for edge in edges), np.zeros_like(info))
+    scale = np.sqrt(np.where(np.diagonal(info) > 0, np.diagonal(info), 1.0))
+    constraints = np.concatenate([*(edge.constraints for edge in edges), ends]) / scale
+    T = _tangents(constraints)
+    leading = [forms.names[i] for i in np.abs(T).argmax(axis=0)] if T.size else []
+    inner = inverse_information(T.T @ (info / np.outer(scale, scale)) @ T, leading)
+    W = T @ inner @ T.T / np.outer(scale, scale)
+    fixed = ~(np.abs(T) > _RANK).any(axis=1)
+    dropped = [d for edge in edges for d in edge.dropped(forms.names, fixed)]
+    return InteriorCovariance(forms.names, W, kind, (*dropped, *_ended(forms.names, ends)))
+
+
+def _tangents(constraints: Array) -> Array:
+    """Orthonormal columns (r, t) that meet the constraints (c, r)."""
+    length = np.linalg.norm(constraints, axis=1)
+    rows = constraints[length > 0] / length[length > 0, None]
+    return np.asarray(null_space(rows, rcond=_RANK)) if len(rows) else np.eye(constraints.shape[1])
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """Where the D of one level stands at the boundary; c constraints on θ̇, zero elsewhere.
+
+    ``curvature`` (r, r) is what bending along the set of matrices of this rank adds to −∂²ℓ:
+    N'D̈N = 2BΛ⁻¹B' with B = N'ḊU, where U and Λ are the other eigenvectors and values.
+    """
+
+    group: str
+    constraints: Array
+    curvature: Array
+
+    def dropped(self, names: tuple[str, ...], fixed: Array) -> Iterator[Dropped]:
+        touched = np.abs(self.constraints).max(axis=0, initial=0.0) > _RANK
+        whole = tuple(name for name, t, f in zip(names, touched, fixed) if t and f)
+        partly = tuple(name for name, t, f in zip(names, touched, fixed) if t and not f)
+        if whole:
+            yield Dropped(whole, True, "at zero, the boundary of its range")
+        if partly:
+            why = f"the covariance matrix of the random effects of {self.group} is singular"
+            yield Dropped(partly, False, why)
+
+
+def _edges(snapshot: FitSnapshot, model: Model, score: Array) -> Iterator[_Edge]:
+    residual = _residual_variance(model, snapshot.n)
+    start = 0
+    for level, D, E in zip(snapshot.levels, model.D, model.E):
+        at = slice(start, start := start + len(E))
+        share = np.sqrt(np.mean(level.Z**2, axis=0) / residual)
+        constraints, curvature = _edge(D, E, share, score[at])
+        wide, square = np.zeros((len(constraints), len(score))), np.zeros((len(score),) * 2)
+        wide[:, at], square[at, at] = constraints, curvature
+        yield _Edge(level.group, wide, square)
+
+
+def _residual_variance(model: Model, n: int) -> float:
+    s = np.ones(n)
+    for var, coefs in zip(model.var, model.var_coefs):
+        s = s * deviation(var, coefs)
+    return float(model.sigma_sq * np.mean(s**2))
+
+
+def _edge(D: Array, E: Array, share: Array, score: Array) -> tuple[Array, Array]:
+    """Constraints (c, n_e) and curvature (n_e, n_e), effects in units of the residual's sd."""
+    unit = np.outer(share, share)
+    values, vectors = np.linalg.eigh(D * unit)
+    null = values < ZERO_SHARE
+    N, U = vectors[:, null], vectors[:, ~null]
+    scaled = E * unit
+    pairs = np.triu_indices(int(null.sum()))
+    constraints = (N.T @ scaled @ N)[:, pairs[0], pairs[1]].T
+    norm = np.einsum("eij,eij->e", scaled, scaled)
+    slope = np.tensordot(
+        score / np.where(norm > 0, norm, 1.0), scaled, 1
+    )  # tr(slope D̈) = score·θ̈
+    B = N.T @ scaled @ U
+    curvature = -2 * np.einsum("ij,ajk,bik->ab", N.T @ slope @ N, B / values[~null], B)
+    return constraints, curvature
+
+
+def _ends(snapshot: FitSnapshot, model: Model) -> Array:
+    """A row of the identity (r, r) for each correlation or proportion at the end of its range."""
+    kinds = np.array(theta(snapshot).kinds, dtype=object)
+    size = np.abs(model.theta)
+    ended = np.isin(kinds, ("correlation", "proportion")) & (size > 1 - END)
+    ended |= (kinds == "proportion") & (size < END)
+    return np.asarray(np.eye(len(size))[ended])
+
+
+def _ended(names: tuple[str, ...], ends: Array) -> Iterator[Dropped]:
+    for i in ends.argmax(axis=1) if len(ends) else ():
+        yield Dropped((names[i],), True, "at the end of its range")
