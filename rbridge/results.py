@@ -44,8 +44,8 @@ class LmeResults(Fit):
         """nlme's ``intervals(fit, level, which)``, reproduced; with ``methods``, several at once.
 
         nlme's intervals of variance components carry the error of its finite differences: the
-        order of the rows or another BLAS moves them in the second or third digit.
-        ``methods=["log", "profile"]`` has none.
+        order of the rows or another BLAS moves them by some per cent as a rule, in places by a
+        factor. An ``RWarning`` says where they are off; ``methods=["log", "profile"]`` are not.
 
         Parameters
         ----------

@@ -59,7 +59,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         *_within_group_boundary(snapshot),
         *_identification(fit.forms),
         *_gradient(fit.forms),
-        *_apvar(snapshot),
+        *_apvar(fit),
     ]
     if not findings:
         text = "inside the parameter space, identified, at the optimum: nothing to report"
@@ -197,8 +197,9 @@ def _gradient(forms: Forms) -> Iterator[Finding]:
         yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
 
 
-def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
+def _apvar(fit: Fit) -> Iterator[Finding]:
     """What nlme's own apVar is worth here."""
+    snapshot = fit.snapshot
     if not theta(snapshot).names:
         return
     if snapshot.fixed_sigma:
@@ -206,7 +207,7 @@ def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
             "sigma is fixed: nlme's apVar leaves terms of the likelihood out and is wrong; use "
             "varcomp_vcov('observed'), computed here"
         )
-        yield Finding("apVar", WARNING, None, text)
+        yield Finding("apVar", WARNING, fit.apvar_error, text)
     apvar = snapshot.apvar
     if isinstance(apvar, ApVarUnavailable):
         text = f"nlme gave none ({apvar.reason}): varcomp_vcov('observed') is computed here"
@@ -224,3 +225,5 @@ def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
             "the model is at its boundary or not identified, though apVar is a matrix"
         )
         yield Finding("apVar", WARNING, float(se.max()), text)
+    if not snapshot.fixed_sigma and (doubt := fit.apvar_doubt()):
+        yield Finding("apVar", WARNING, fit.apvar_error, doubt)
