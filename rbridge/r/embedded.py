@@ -285,11 +285,3 @@ def embedded_session() -> Session:
             _session = Session()
         _session.started()
         return _session
-
-
-def __getattr__(name: str) -> Any:  # until the last importer asks session.py
-    if name == "session":
-        from .session import session
-
-        return session
-    raise AttributeError(name)

@@ -21,11 +21,7 @@ from .locate import INSTALL_NLME
 from .payload import payload
 from .session import session
 from .snapshot import snapshot_of
-from .versions import (  # noqa: F401  r_versions: until tests ask versions.py
-    provenance,
-    r_versions,
-    require,
-)
+from .versions import provenance, require
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)
 
