@@ -21,6 +21,7 @@ ONE_CORRELATION = 0.999
 ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit information
 STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
+MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
 WIDE_PAR, FAR_PAR = 5.0, 8.0  # se and |value| of an unconstrained parameter that ran away
 
 
@@ -59,6 +60,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         *_within_group_boundary(snapshot),
         *_identification(fit.forms),
         *_gradient(fit.forms),
+        *_moving_weights(fit),
         *_apvar(fit),
     ]
     if not findings:
@@ -195,6 +197,29 @@ def _gradient(forms: Forms) -> Iterator[Finding]:
             "{'opt': 'optim'}"
         )
         yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
+
+
+def weights_move(fit: Fit) -> bool:
+    """Whether a variance function depends on the fit's own values, ``fitted(.)``."""
+    formulas = (s.formula() for s in fit.spec.structures() if s.kind == "varFunc")
+    return any(formula is not None and "." in formula.columns for formula in formulas)
+
+
+def _moving_weights(fit: Fit) -> Iterator[Finding]:
+    """nlme's log-likelihood is of the fitted values before their last update."""
+    if not fit.snapshot.var or not weights_move(fit):
+        return
+    theirs, ours = fit.snapshot.log_lik, fit.forms.log_likelihood
+    if fit.snapshot.fixed_sigma or abs(ours - theirs) <= MOVED:
+        return
+    text = (
+        "nlme stopped while the fitted values in the variance function still moved: its "
+        f"log-likelihood, AIC and BIC ({theirs:.8g}) are of the values before the last update, "
+        f"standard errors and residuals of those after it ({ours:.8g}); try "
+        "control={'tolerance': 1e-9, 'maxIter': 200}, other starting values, or a covariate of "
+        "the data in place of fitted(.)"
+    )
+    yield Finding("fitted(.)", WARNING, abs(ours - theirs), text)
 
 
 def _apvar(fit: Fit) -> Iterator[Finding]:
