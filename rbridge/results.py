@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .analysis.anova import anova
 from .analysis.derive import What, derive
 from .analysis.diagnostics import diagnostics
 from .analysis.fixed_effects import (
@@ -130,6 +131,14 @@ class LmeResults(Fit):
         :meth:`fixed_effects`.
         """
         return hypothesis_test(self, hypothesis, **options)
+
+    def anova(self, type: str = "III", ddf: str | None = None, **options: Any) -> pd.DataFrame:
+        """F tests of the terms, type ``"I"``, ``"II"``, ``"III"`` or nlme's ``"marginal"``.
+
+        See :func:`rbridge.analysis.anova.anova`. ``fit.anova("I", ddf="containment")`` is R's
+        ``anova(fit)``.
+        """
+        return anova(self, type, ddf, **options)
 
     def means(
         self,

@@ -21,7 +21,6 @@ from ..show.report import Report
 from .hypotheses import HypothesisLike, rows_of_hypothesis
 
 Asked = Union[Inference, PooledInference]
-TYPES = ("I", "II", "III", "marginal")
 
 
 def inference_of(
