@@ -10,6 +10,7 @@ import pandas as pd
 from .analysis.anova import anova
 from .analysis.derive import What, derive
 from .analysis.diagnostics import diagnostics
+from .analysis.effect_size import EffectSize, Weights, effect_size
 from .analysis.fixed_effects import (
     HypothesisTest,
     fixed_effects,
@@ -155,6 +156,19 @@ class LmeResults(Fit):
         See :func:`rbridge.analysis.means.means`; ``options`` as for :meth:`test`.
         """
         return means(self, factors, by, at=at, weights=weights, level=level, **options)
+
+    def effect_size(
+        self,
+        p: Weights,
+        r: Weights,
+        denominator: Fit | None = None,
+        information: str = "expected",
+    ) -> EffectSize:
+        """Standardised mean difference p'β/√(r'θ), lmeInfo's ``g_mlm``.
+
+        See :func:`rbridge.analysis.effect_size.effect_size`; ``p`` and ``r`` in order or by name.
+        """
+        return effect_size(self, p, r, denominator, information)
 
     def predict(
         self,
