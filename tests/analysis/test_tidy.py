@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from test_derive import of
 
 import rbridge as rb
-from rbridge.errors import SpecError
 from rbridge.analysis.tidy import COLUMNS
+from rbridge.errors import SpecError
+from tests.support.fits import named
 
 
 def test_rows_and_columns() -> None:
-    fit = of("nested", "Exp nugget", "Ident")
+    fit = named("nested", "Exp nugget", "Ident")
     frame = rb.tidy(fit)
     assert tuple(frame.columns) == COLUMNS
     assert frame.term[frame.effect == "fixed"].tolist() == ["b0", "b1", "b2"]
@@ -33,7 +33,7 @@ def test_rows_and_columns() -> None:
 
 
 def test_numbers_are_those_of_the_results() -> None:
-    fit = of("slope")
+    fit = named("slope")
     frame = fit.tidy(level=0.9)
     fixed, rest = frame[frame.effect == "fixed"], frame[frame.effect == "ran_pars"]
     np.testing.assert_array_equal(fixed.estimate, fit.params)
@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_results() -> None:
 
 
 def test_variances_in_place_of_deviations() -> None:
-    fit = of("slope")
+    fit = named("slope")
     frame = fit.tidy(effects=["ran_pars"], scale="vcov", method="average")
     vcov = fit.varcomp_vcov("average")
     np.testing.assert_allclose(frame.estimate, vcov.estimates, rtol=1e-14)
@@ -58,20 +58,20 @@ def test_variances_in_place_of_deviations() -> None:
 
 
 def test_one_parameter_for_several_effects() -> None:
-    frame = of("blocked").tidy(effects=["ran_pars"])
+    frame = named("blocked").tidy(effects=["ran_pars"])
     assert frame.term.tolist() == ["sd_z0", "sd_z", "cor_z", "sd_Observation"]
 
 
 def test_without_standard_errors_the_estimates_stay_and_the_reason_is_given() -> None:
-    frame = of("zero").tidy(effects=["ran_pars"])
+    frame = named("zero").tidy(effects=["ran_pars"])
     assert frame.estimate.tolist() == pytest.approx([0.0, 0.9])
     assert frame.std_error.isna().all() and frame.conf_method.str.startswith("none: ").all()
 
 
 def test_gls_and_refusals() -> None:
-    frame = of("gls", "AR1").tidy()
+    frame = named("gls", "AR1").tidy()
     assert frame.group.unique().tolist() == ["fixed", "corStruct", "Residual"]
     for options in ({"effects": ["random"]}, {"effects": "fixed"}, {"scale": "sd"}):
         with pytest.raises(SpecError):
-            of("gls").tidy(**options)
+            named("gls").tidy(**options)
     assert isinstance(frame, pd.DataFrame) and frame.index.tolist() == list(range(5))

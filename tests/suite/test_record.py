@@ -16,11 +16,9 @@ from rbridge.suite.cases import load_suite
 from rbridge.suite.drift import between, check_record, drift
 from rbridge.suite.json_text import dumps
 from rbridge.suite.record import NamedValues, RecordFile, read_record
-from rbridge.testing import needs_r
+from tests.support.places import RECORDS, SUITE
 
-HERE = Path(__file__).parent
-RECORDS = HERE / "reference" / "nlme"
-CASES = load_suite(HERE / "suites" / "nlme.toml")
+CASES = load_suite(SUITE)
 RAIL = RECORDS / "rail-intercept.json"
 
 
@@ -38,33 +36,6 @@ def test_the_native_core_agrees_without_r() -> None:
     sizes = [size for o in outcomes if (size := o.size("C")) is not None]
     assert len(sizes) >= 25 and max(sizes) <= 1e-8
     assert max(s for o in outcomes if (s := o.size("estimates")) is not None) <= 1e-10
-
-
-@needs_r
-@pytest.mark.r
-@pytest.mark.parametrize("name", ["rail-intercept", "corAR1-gls", "oats-nested"])
-def test_todays_r_agrees(name: str) -> None:
-    outcome = check_record(RecordFile(RECORDS / f"{name}.json", True))
-    assert outcome.code == 0, outcome.findings
-    assert outcome.size("apVar") is not None
-
-
-@needs_r
-@pytest.mark.r
-def test_a_changed_answer_and_changed_data_are_noticed(tmp_path: Path) -> None:
-    content = json.loads(RAIL.read_text())
-    content["answers"]["fixef"]["values"][0] += 1.0
-    content["provenance"]["R"] = content["snapshot"]["fields"]["provenance"]["mapping"][
-        "R"
-    ] = "3.0.0"
-    path = tmp_path / "rail.json"
-    path.write_text(dumps(content))
-    (wrong,) = [f for f in check_record(RecordFile(path, True)).findings if f.code == "fixef"]
-    assert wrong.level == "failure" and "drift from R 3.0.0" in wrong.text
-    content["data"]["sha256"] = "0"
-    path.write_text(dumps(content))
-    outcome = check_record(RecordFile(path, True))
-    assert outcome.code == 2 and "has changed since the record" in outcome.findings[-1].text
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import designs
 import numpy as np
-import oneway
 import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.core.engine.covariance import correlation
-from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import SpecError
 from rbridge.results import LmeResults
+from tests.support import brute, designs, oneway
+from tests.support.fits import named
 
 DATA = oneway.simulated(20, 5, 0.8, seed=1)
 
@@ -25,48 +23,11 @@ def one() -> LmeResults:
     return LmeResults(DATA.snapshot())
 
 
-def of(levels: str = "slope", cor: str = "", var: str = "", **options: Any) -> LmeResults:
-    """A synthetic fit with the β covariance that its θ implies."""
-    snapshot = designs.fit(
-        designs.X,
-        designs.Y,
-        designs.LEVELS[levels],
-        designs.CORRELATIONS[cor] if cor else None,
-        designs.VARIANCES[var] if var else (),
-        **options,
-    )
-    X = snapshot.X
-    return LmeResults(
-        replace(snapshot, vcov=np.linalg.inv(X.T @ np.linalg.solve(dense(snapshot), X)))
-    )
-
-
-def dense(snapshot: FitSnapshot, outermost: int = 0) -> Any:
-    """V, element by element as it is defined; without the levels outside ``outermost``."""
-    V = np.zeros((snapshot.n, snapshot.n))
-    for level in snapshot.levels[outermost:]:
-        V += (level.Z @ level.D @ level.Z.T) * (level.codes[:, None] == level.codes)
-    R = np.eye(snapshot.n)
-    if snapshot.cor:
-        for code in np.unique(snapshot.cor.codes):
-            at = np.flatnonzero(snapshot.cor.codes == code)
-            R[np.ix_(at, at)] = correlation(
-                snapshot.cor, snapshot.cor.values, snapshot.cor.covariate[at]
-            )
-    s = np.ones(snapshot.n)
-    for var in snapshot.var:
-        if var.var_class == "varIdent":
-            s = s * var.values[var.codes]
-        if var.var_class == "varPower":
-            s = s * np.abs(var.covariate) ** var.values[0]
-    return V + snapshot.sigma**2 * s[:, None] * R * s
-
-
 # --- the language --------------------------------------------------------------------------------
 
 
 def test_arithmetic_labels_and_earlier_names() -> None:
-    fit = of("slope")
+    fit = named("slope")
     v = fit.varcomp
     text = """
         a = var(g, z1)
@@ -82,7 +43,7 @@ def test_arithmetic_labels_and_earlier_names() -> None:
 
 @pytest.mark.parametrize("levels", [k for k in designs.LEVELS if k not in ("singular", "zero")])
 def test_every_label_is_its_component(levels: str) -> None:
-    fit = of(levels, "Exp nugget", "Ident")
+    fit = named(levels, "Exp nugget", "Ident")
     for method in ("expected", "average"):
         vcov = fit.varcomp_vcov(method)
         found = fit.derive("\n".join(f"{label!r}" for label in fit.varcomp.index), method=method)
@@ -91,7 +52,7 @@ def test_every_label_is_its_component(levels: str) -> None:
 
 
 def test_words_of_the_within_group_structures() -> None:
-    fit = of("intercept", "Exp nugget", "Ident")
+    fit = named("intercept", "Exp nugget", "Ident")
     cor, var = designs.CORRELATIONS["Exp nugget"].values, designs.IDENT.values
     names = "c0 * c1\ncor_params2\nvar_params1 + v1\nsigma_sq(s2)\nsigma(s0)"
     values = [cor[0] * cor[1], cor[1], 2 * var[1], 0.81 * var[2] ** 2, 0.9]
@@ -99,7 +60,7 @@ def test_words_of_the_within_group_structures() -> None:
 
 
 def test_joint_covariance_is_by_hand() -> None:
-    fit = of("slope")
+    fit = named("slope")
     v, C = fit.varcomp_vcov(), fit.varcomp_vcov().cov.to_numpy()
     a, c, b, _ = v.estimates
     root = np.sqrt(a * b)
@@ -109,7 +70,7 @@ def test_joint_covariance_is_by_hand() -> None:
 
 
 def test_fixed_effects_enter_with_their_own_covariance() -> None:
-    fit = of("slope")
+    fit = named("slope")
     found = fit.derive("beta(b1) / sigma")
     sigma, se = fit.sigma, fit.varcomp_vcov().se["sigma_sq"] / (2 * fit.sigma)
     variance = fit.snapshot.vcov[1, 1] / sigma**2 + (fit.params["b1"] / sigma**2 * se) ** 2
@@ -118,7 +79,7 @@ def test_fixed_effects_enter_with_their_own_covariance() -> None:
 
 @pytest.mark.parametrize("returned", ["scalar", "array", "mapping", "series"])
 def test_a_function_of_the_series(returned: str) -> None:
-    fit = of("slope")
+    fit = named("slope")
 
     def share(v: Any) -> Any:
         x = v["sigma_sq"] / v.sum()
@@ -167,13 +128,13 @@ def test_a_function_of_the_series(returned: str) -> None:
 )
 def test_refusals_say_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(SpecError, match=message) as raised:
-        of("slope").derive(text)
+        named("slope").derive(text)
     assert len(str(raised.value)) < 600
 
 
 def test_huge_integers_are_not_computed() -> None:
     with pytest.raises(SpecError, match="inf"):
-        of("slope").derive("10 ** 10 ** 10")
+        named("slope").derive("10 ** 10 ** 10")
 
 
 # --- ready-made ----------------------------------------------------------------------------------
@@ -195,8 +156,8 @@ def test_icc_of_a_balanced_one_way_layout(one: LmeResults) -> None:
     "cor, var", [("", ""), ("Exp nugget", ""), ("AR1", "Ident"), ("", "Power")]
 )
 def test_total_is_the_mean_diagonal_of_v(cor: str, var: str) -> None:
-    fit = of("nested", cor, var)
-    diagonal = np.diag(dense(fit.snapshot))
+    fit = named("nested", cor, var)
+    diagonal = np.diag(brute.marginal(fit.snapshot))
     parts = "\n".join(["total", "mean_var(a)", "mean_var(b) + mean_var(c) + residual"])
     found = fit.derive(parts).estimates
     np.testing.assert_allclose(found.iloc[0], diagonal.mean(), rtol=1e-12)
@@ -209,7 +170,7 @@ def test_nested_icc_is_a_correlation_of_observations() -> None:
         designs.level(designs.MIDDLE, designs.Z1, 2 * designs.D1, group="case"),
     )
     fit = LmeResults(designs.fit(designs.X, designs.Y, levels))
-    V = dense(fit.snapshot)
+    V = brute.marginal(fit.snapshot)
     R = V / V[0, 0]
     same_school = designs.OUTER[:, None] == designs.OUTER
     same_case = designs.MIDDLE[:, None] == designs.MIDDLE
@@ -221,9 +182,9 @@ def test_nested_icc_is_a_correlation_of_observations() -> None:
 
 
 def test_r_squared_by_definition() -> None:
-    fit = of("nested", "", "Ident")
+    fit = named("nested", "", "Ident")
     s = fit.snapshot
-    fixed, diagonal = np.var(s.X @ s.beta, ddof=1), np.diag(dense(s))
+    fixed, diagonal = np.var(s.X @ s.beta, ddof=1), np.diag(brute.marginal(s))
     residual = s.sigma**2 * np.mean(s.var[0].values[s.var[0].codes] ** 2)
     marginal = fixed / (fixed + diagonal.mean())
     conditional = 1 - residual / (fixed + diagonal.mean())
@@ -234,7 +195,7 @@ def test_r_squared_by_definition() -> None:
 
 def test_r_squared_se_by_simulation_of_its_estimates(one: LmeResults) -> None:
     """Draws of (θ̂, β̂) from their joint covariance, far from any bound: no derivative anywhere."""
-    fit = of("slope")
+    fit = named("slope")
     rng, v = np.random.default_rng(3), fit.varcomp_vcov()
     shrink = 1e-4  # the delta method is the limit of small errors
     theta = rng.multivariate_normal(v.estimates, shrink * v.cov, 40_000)
@@ -249,7 +210,7 @@ def test_r_squared_se_by_simulation_of_its_estimates(one: LmeResults) -> None:
 
 
 def test_standard_deviations_and_correlations() -> None:
-    fit = of("three")
+    fit = named("three")
     D = designs.D3
     sd = rb.standard_deviations(fit)
     np.testing.assert_allclose(sd.estimates, np.sqrt([*np.diag(D), 0.81]), rtol=1e-14)
@@ -261,16 +222,16 @@ def test_standard_deviations_and_correlations() -> None:
     R = D / np.sqrt(np.outer(np.diag(D), np.diag(D)))
     np.testing.assert_allclose(cor.estimates, R[[0, 0, 1], [1, 2, 2]], rtol=1e-14)
     with pytest.raises(SpecError, match="no correlation"):
-        rb.correlations(of("diag"))
+        rb.correlations(named("diag"))
 
 
 def test_compound_symmetry_has_one_correlation() -> None:
-    cor = rb.correlations(of("blocked"))
+    cor = rb.correlations(named("blocked"))
     np.testing.assert_allclose(cor.estimates, [0.15 / 0.5], rtol=1e-14)
 
 
 def test_slope_variance_is_a_quadratic_form() -> None:
-    fit = of("slope")
+    fit = named("slope")
     C = fit.varcomp_vcov().cov.to_numpy()
     found = rb.slope_variance_at(fit, {"z0": 1.0, "z1": [2.0, 5.0]})
     w = np.array([[1, 4, 4, 0], [1, 10, 25, 0]])
@@ -304,10 +265,10 @@ def test_variance_ratio(one: LmeResults) -> None:
 @pytest.mark.parametrize("levels, k", [("nested", 0), ("nested", 1), ("slope", 0)])
 def test_reliability_of_group_means_from_v(levels: str, k: int) -> None:
     """1 − (variance of a mean inside its group) / (its whole variance), without outer levels."""
-    fit = of(levels, "", "Ident")
+    fit = named(levels, "", "Ident")
     s = fit.snapshot
     level = s.levels[k]
-    V, inside = dense(s, k), dense(s, k + 1)
+    V, inside = brute.marginal(s, k), brute.marginal(s, k + 1)
     shares = []
     for code in np.unique(level.codes):
         at = np.ix_(*[np.flatnonzero(level.codes == code)] * 2)
@@ -324,13 +285,13 @@ def test_planned_reliability_is_spearman_brown(one: LmeResults) -> None:
     own = rb.reliability(one)
     pd.testing.assert_series_equal(own.estimates, rb.reliability(one, n=5).estimates)
     with pytest.raises(SpecError, match="one level of random intercepts"):
-        rb.reliability(of("slope"), n=5)
+        rb.reliability(named("slope"), n=5)
     with pytest.raises(SpecError, match="correlated residuals"):
-        rb.reliability(of("slope", "AR1"))
+        rb.reliability(named("slope", "AR1"))
 
 
 def test_models_without_random_effects() -> None:
-    fit = of("gls", "AR1", "Ident")
+    fit = named("gls", "AR1", "Ident")
     with pytest.raises(SpecError, match="no random effects"):
         rb.icc(fit)
     found = rb.stratum_variances(fit).estimates
@@ -339,6 +300,6 @@ def test_models_without_random_effects() -> None:
 
 
 def test_fixed_sigma_is_a_constant() -> None:
-    fit = of("intercept", fixed_sigma=True)
+    fit = named("intercept", fixed_sigma=True)
     found = fit.derive("a = sigma_sq + 0 * var(g)")
     assert found.estimates["a"] == pytest.approx(0.81) and found.se["a"] == 0

@@ -1,57 +1,26 @@
 """Every picture is drawn, nothing lies outside the figure or on a neighbour's label; no R."""
 
-import subprocess
 import sys
-from dataclasses import replace
 
-import designs
 import numpy as np
 import pandas as pd
 import pytest
+
+from rbridge.core.residuals import autocorrelation
+from rbridge.fit.vcov import VarcompVcov
+from tests.support.fits import crosschecked, replicates, shown
+from tests.support.processes import says
 
 pytest.importorskip("matplotlib")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 
-from rbridge.many.bootstrap import Bootstrap, Replicate, estimates_of  # noqa: E402
-from rbridge.core.residuals import autocorrelation  # noqa: E402
-from rbridge.check.crosscheck import Crosscheck  # noqa: E402
-from rbridge.check.findings import Finding  # noqa: E402
-from rbridge.show.plots import varcomp_forest  # noqa: E402
-from rbridge.results import LmeResults, VarcompVcov  # noqa: E402
-
-
-def fitted(levels, cor=None, var=()):
-    snapshot = designs.fit(designs.X, designs.Y, levels, cor, var)
-    fitted = np.repeat((designs.X @ snapshot.beta)[:, None], 1 + len(levels), axis=1)
-    rng = np.random.default_rng(0)
-    levels = tuple(replace(level, b=rng.normal(size=level.b.shape)) for level in snapshot.levels)
-    return LmeResults(replace(snapshot, spec={"fixed": "y ~ t + x"}, fitted=fitted, levels=levels))
-
-
-SLOPE = fitted(designs.LEVELS["slope"], designs.CORRELATIONS["AR1"], designs.VARIANCES["Power"])
-NESTED = fitted(designs.LEVELS["nested"])
-GLS = fitted(())
-
-
-def replicates(fit):
-    estimates = estimates_of(fit.snapshot).to_numpy()
-    rng = np.random.default_rng(1)
-    drawn = estimates * np.exp(0.3 * rng.normal(size=(300, len(estimates))))
-    return Bootstrap(fit.snapshot, [*map(Replicate, drawn), Replicate(None, "no", (), 1)], 301, 1)
-
-
-def check(fit, missing=()):
-    table = pd.DataFrame({"estimate": fit.varcomp, "A": 1e-3, "B": 0.2, "C": 0.0})
-    title = "y ~ " + " + ".join(f"x{i}" for i in range(40))
-    findings = (Finding("C", "ok", 0.0, "they agree"),)
-    return Crosscheck(title, table.drop(columns=[*missing]), findings, {})
-
-
+SLOPE = shown("slope", "AR1", "Power")
+NESTED, GLS = shown("nested"), shown("gls")
 QUICK = ["delta", "expected", "average", "observed", "log", "satterthwaite", "nlme"]
 REFITS = ["expected", "bootstrap-percentile", "bootstrap-basic"]
 PICTURES = {
-    "forest": lambda: varcomp_forest(SLOPE, QUICK),
+    "forest": lambda: SLOPE.plot_varcomp(QUICK),
     "forest with refits": lambda: SLOPE.plot_varcomp(REFITS, 0.9, replicates(SLOPE)),
     "forest of nested levels": lambda: NESTED.plot_varcomp(["delta", "expected", "log"]),
     "forest of one": lambda: GLS.plot_varcomp(),
@@ -59,8 +28,8 @@ PICTURES = {
     "covariance": lambda: NESTED.varcomp_vcov().plot(),
     "covariance of one": lambda: GLS.varcomp_vcov().plot(),
     "covariance of long names": lambda: long_names().plot(),
-    "cross-check": lambda: check(SLOPE).plot(),
-    "cross-check without A": lambda: check(GLS, ["A"]).plot(),
+    "cross-check": lambda: crosschecked(SLOPE).plot(),
+    "cross-check without A": lambda: crosschecked(GLS, "A").plot(),
     "bootstrap": lambda: replicates(SLOPE).plot(),
     "bootstrap of one": lambda: replicates(GLS).plot(0.9, kind="basic"),
     "diagnostics": lambda: SLOPE.plot_diagnostics(),
@@ -102,7 +71,7 @@ def test_nothing_is_clipped_and_no_labels_overlap(name):
 
 
 def test_methods_without_an_interval_say_so():
-    texts = [text.get_text() for ax in varcomp_forest(SLOPE, QUICK).axes for text in ax.texts]
+    texts = [text.get_text() for ax in SLOPE.plot_varcomp(QUICK).axes for text in ax.texts]
     assert any(text.startswith("none: ") and "synthetic" in text for text in texts)  # no apVar
 
 
@@ -133,10 +102,13 @@ def test_pictures_touch_nothing_global():
 
 
 def test_without_matplotlib_says_what_to_install():
-    code = (
-        "import sys; sys.modules['matplotlib'] = None; sys.modules['matplotlib.figure'] = None\n"
-        "import rbridge\ntry:\n    import rbridge.show.plots\n"
-        "except rbridge.RBridgeError as e:\n    print(e)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install matplotlib" in done.stdout
+    code = """
+        import sys
+        sys.modules["matplotlib"] = sys.modules["matplotlib.figure"] = None
+        import rbridge
+        try:
+            import rbridge.show.plots
+        except rbridge.RBridgeError as error:
+            print(error)
+    """
+    assert "pip install matplotlib" in says(code)

@@ -1,19 +1,16 @@
-"""The rounds over joblib, and files that grow line by line; no R."""
+"""The rounds over joblib; no R."""
 
 import builtins
-import json
 import os
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from rbridge.many import parallel
 from rbridge.errors import InstallationError, RWarning
+from rbridge.many import parallel
 from rbridge.many.parallel import collect
-from rbridge.many.result_file import ResultFile, ResultFileError, fingerprint
 
 
 @dataclass(frozen=True)
@@ -122,52 +119,3 @@ def test_without_joblib_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", no_joblib)
     with pytest.raises(InstallationError, match="pip install joblib"):
         collect(task, 3, n_jobs=1, progress=False, what="squares")
-
-
-# --- result files -----------------------------------------------------------------------------
-
-
-def test_a_line_cut_by_a_kill_is_written_anew(tmp_path):
-    path = tmp_path / "results.jsonl"
-    ResultFile(path, "print").append(squares(1, 4))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-5])
-    again = ResultFile(path, "print")
-    assert [row["value"] for row in again.rows] == [1, 4]
-    again.append(squares(3, 4))
-    assert path.read_bytes() == whole
-
-
-def test_values_come_back_exactly(tmp_path):
-    values = [1 / 3, 5e-324, float("inf"), "\u2028 line ends of all kinds \x85"]
-    ResultFile(tmp_path / "r", "").append([Square(value) for value in values])
-    assert [row["value"] for row in ResultFile(tmp_path / "r", "").rows] == values
-
-
-def test_a_file_killed_within_its_first_line_starts_anew(tmp_path):
-    (tmp_path / "r").write_bytes(b'{"rbridge": "resu')
-    ResultFile(tmp_path / "r", "print").append(squares(2, 3))
-    assert ResultFile(tmp_path / "r", "print").rows == [{"value": 4, "reason": "", "failures": 0}]
-
-
-@pytest.mark.parametrize("content", ["a,b\n1,2\n", "a,b", "[1]\n", '{"rbridge": 1}\n', "\xff\n"])
-def test_other_files_are_left_alone(tmp_path, content):
-    (tmp_path / "r").write_text(content)
-    with pytest.raises(ResultFileError, match="no result file"):
-        ResultFile(tmp_path / "r", "print")
-    assert (tmp_path / "r").read_text() == content
-
-
-def test_results_of_something_else_are_refused(tmp_path):
-    data = pd.DataFrame({"x": [1.0, 2.0], "g": ["a", "b"]})
-    ResultFile(tmp_path / "r", fingerprint(data, ["model"]))
-    ResultFile(tmp_path / "r", fingerprint(data.copy(), ["model"]))
-    for other in (fingerprint(data * 2, ["model"]), fingerprint(data, ["another"])):
-        with pytest.raises(ResultFileError, match="other models, data"):
-            ResultFile(tmp_path / "r", other)
-
-
-def test_the_file_is_json_lines(tmp_path):
-    ResultFile(tmp_path / "r", "print").append(squares(1, 3))
-    lines = [json.loads(line) for line in (tmp_path / "r").read_text().splitlines()]
-    assert lines[0]["fingerprint"] == "print" and [line["value"] for line in lines[1:]] == [1, 4]

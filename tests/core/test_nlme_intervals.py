@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import synthetic as make
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -17,10 +14,9 @@ from rbridge.core.delta import apvar_delta
 from rbridge.core.intervals.nlme import intervals, wald
 from rbridge.core.parameters import theta
 from rbridge.errors import ApVarError, DataError, SpecError
+from tests.support import synthetic as make
+from tests.support.references import INTERVALS, WITH_INTERVALS, interval_fit
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "intervals.json").read_text())
-MODELS = {model["name"]: model for model in REFERENCE["models"]}
-WITH_INTERVALS = [name for name, model in MODELS.items() if model["intervals"]]
 MISNAMED = {  # nlme labels no row here, and there the rows of one level like those of the other
     "cor_symm_spherical": ["cor(1,2)", "cor(1,3)", "cor(1,4)", "cor(2,3)", "cor(2,4)", "cor(3,4)"],
     "repeated_group": ["sd((Intercept))", "sd(Machine - 1)"],
@@ -33,17 +29,17 @@ def column(model: dict[str, Any], name: str) -> Any:
 
 @pytest.mark.parametrize("name", WITH_INTERVALS)
 def test_intervals_are_those_of_nlme(name: str) -> None:
-    model = MODELS[name]
-    result = intervals(make.from_reference(model))
+    model = INTERVALS[name]
+    result = intervals(interval_fit(name))
     for which in ("lower", "est", "upper"):
         np.testing.assert_allclose(getattr(result, which), column(model, which), rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", WITH_INTERVALS)
 def test_rows_are_those_of_nlme(name: str) -> None:
-    model = MODELS[name]
+    model = INTERVALS[name]
     rows = [(part["part"], row) for part in model["intervals"] for row in part["names"]]
-    result = intervals(make.from_reference(model))
+    result = intervals(interval_fit(name))
     assert list(result.part) == [part for part, _ in rows]
     expected = [*MISNAMED[name], "sigma"] if name in MISNAMED else [row for _, row in rows]
     assert list(result.name) == expected
@@ -51,7 +47,7 @@ def test_rows_are_those_of_nlme(name: str) -> None:
 
 def test_the_reference_covers_every_structure() -> None:
     def seen(*path: str) -> set[str]:
-        nodes: list[Any] = list(MODELS.values())
+        nodes: list[Any] = list(INTERVALS.values())
         for key in path:
             found = [node[key] for node in nodes if node and node[key]]
             nodes = [x for item in found for x in (item if isinstance(item, list) else [item])]
@@ -67,11 +63,11 @@ def test_the_reference_covers_every_structure() -> None:
         "varFixed", "varIdent", "varPower", "varExp", "varConstPower", "varConstProp"
     }  # fmt: skip
     assert seen("method") == {"ML", "REML"} and seen("kind") == {"lme", "gls"}
-    assert any(len(m["levels"]) > 1 for m in MODELS.values())
+    assert any(len(m["levels"]) > 1 for m in INTERVALS.values())
 
 
 def test_endpoints_are_transformed_jointly() -> None:
-    result = intervals(make.from_reference(MODELS["arma30"]))
+    result = intervals(interval_fit("arma30"))
     assert result.lower[0] > result.est[0] > result.upper[0]
 
 
@@ -87,7 +83,7 @@ def test_level_moves_the_ends() -> None:
 
 def test_no_apvar_says_why() -> None:
     with pytest.raises(ApVarError, match="var-cov components: Non-positive definite"):
-        intervals(make.from_reference(MODELS["not_positive"]))
+        intervals(interval_fit("not_positive"))
     plain_lme = make.snapshot(make.level("g", make.block("pdDiag", ("a",))), fixed_sigma=True)
     with pytest.raises(ApVarError, match="not asked for"):
         intervals(plain_lme)
@@ -136,7 +132,7 @@ def test_wald_correlation_stays_in_its_range(rho: float, se: float) -> None:
 
 def test_log_wald_of_a_scalar_parameter_is_nlme_s_interval() -> None:
     """log σ² is twice log σ, so both constructions must give the same ends."""
-    snapshot = make.from_reference(MODELS["everything"])
+    snapshot = interval_fit("everything")
     delta, natural, nlme = apvar_delta(snapshot), theta(snapshot), intervals(snapshot)
     lower, upper = wald(delta.estimates, delta.cov, scale="log", kinds=natural.kinds)
     at = natural.names.index("sigma_sq")

@@ -3,15 +3,17 @@
 from html.parser import HTMLParser
 
 import pytest
-from test_plot import GLS, NESTED, check, replicates
 
 from rbridge.show.report import Report
+from tests.support.fits import crosschecked, replicates, shown
+
+NESTED, GLS = shown("nested"), shown("gls")
 
 SHOWN = {
     "fit": lambda: NESTED,
     "summary": lambda: NESTED.summary(),
     "covariance": lambda: NESTED.varcomp_vcov(),
-    "cross-check": lambda: check(NESTED),
+    "cross-check": lambda: crosschecked(NESTED),
     "bootstrap": lambda: replicates(GLS),
 }
 

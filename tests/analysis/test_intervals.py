@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import designs
 import numpy as np
-import oneway
 import pandas as pd
 import pytest
-import synthetic
-from test_derive import of
-from test_intervals import MODELS, WITH_INTERVALS
 
 import rbridge as rb
-from rbridge.core.intervals import nlme as core_intervals
-from rbridge.errors import SpecError
 from rbridge.analysis.intervals import METHODS
+from rbridge.core.intervals import nlme as core_intervals
+from rbridge.core.intervals.resampling import bootstrap_intervals
+from rbridge.errors import SpecError
 from rbridge.results import LmeResults
+from tests.support import designs, oneway, references
+from tests.support.fits import named
 
 ONE = LmeResults(oneway.simulated(20, 5, 0.8, seed=1).snapshot())
 
@@ -28,7 +26,7 @@ def ends(frame: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def test_wald_log_and_satterthwaite() -> None:
-    fit = of("slope")
+    fit = named("slope")
     table = fit.intervals(0.9, methods=["wald", "log", "satterthwaite"])
     names = list(fit.varcomp.index)
     vcov, cor = fit.varcomp_vcov(), rb.correlations(fit)
@@ -46,10 +44,10 @@ def test_wald_log_and_satterthwaite() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", WITH_INTERVALS)
+@pytest.mark.parametrize("name", references.WITH_INTERVALS)
 def test_nlmes_rows_are_matched_to_components(name: str) -> None:
     """Each of nlme's rows has its own estimate, squared for an sd, as the component's estimate."""
-    snapshot = synthetic.from_reference(MODELS[name])
+    snapshot = references.interval_fit(name)
     rows = core_intervals.intervals(snapshot)
     table = LmeResults(snapshot).intervals(methods=["nlme"]).set_index("component")
     if snapshot.kind == "gls" and snapshot.fixed_sigma:
@@ -75,7 +73,7 @@ def test_profile_and_bootstrap() -> None:
         ends(table, "profile"), ONE.profile().conf_int()[["lower", "upper"]], rtol=1e-12
     )
     label = ONE.varcomp.index[0]
-    expected = rb.core.resampling.bootstrap_intervals(replicates[[label]], ONE.varcomp[[label]])
+    expected = bootstrap_intervals(replicates[[label]], ONE.varcomp[[label]])
     np.testing.assert_allclose(ends(table, "bootstrap-percentile").loc[label], np.ravel(expected))
 
     class Holder:
@@ -104,7 +102,7 @@ def test_a_method_that_fails_says_why() -> None:
 
 
 def test_zero_variance() -> None:
-    snapshot = designs.fit(designs.X, designs.Y, designs.LEVELS["zero"])
+    snapshot = designs.named("zero")
     snapshot = replace(snapshot, beta=np.linalg.lstsq(designs.X, designs.Y, rcond=None)[0])
     table = (
         LmeResults(snapshot).intervals(methods=["wald", "log"]).set_index(["method", "component"])

@@ -5,25 +5,16 @@ The "estimates" are plausible numbers, not optima: every identity tested holds a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rbridge.core.snapshot import (
-    ApVarUnavailable,
-    CorStruct,
-    FitSnapshot,
-    PdBlock,
-    RandomLevel,
-    VarFunc,
-)
-
-Array = np.ndarray[Any, Any]
-REFERENCE = Path(__file__).parents[1] / "reference" / "information.json"
+from rbridge.core.arrays import Array
+from rbridge.core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel, VarFunc
+from tests.support import synthetic
+from tests.support.synthetic import block, correlation, variance
 
 
 def sizes(codes: Array) -> Array:
@@ -35,45 +26,23 @@ def groups(counts: Sequence[int]) -> Array:
     return np.repeat(np.arange(len(counts)), counts)
 
 
+def effects(Z: Array) -> tuple[str, ...]:
+    return tuple(f"z{j}" for j in range(Z.shape[1]))
+
+
 def level(
     codes: Array, Z: Array, D: Array, pd_class: str = "pdLogChol", group: str = "g"
 ) -> RandomLevel:
-    names = tuple(f"z{j}" for j in range(Z.shape[1]))
-    m = int(codes.max()) + 1
-    labels = tuple(map(str, range(m)))
-    block = PdBlock(pd_class, names, "z")
-    return RandomLevel(group, (block,), names, Z, codes, labels, D, np.zeros((m, len(names))))
+    """Random effects z0, z1, … in one block."""
+    one = block(pd_class, effects(Z), "z")
+    return synthetic.level(group, one, D=D, Z=Z, codes=codes)
 
 
 def blocked_level(codes: Array, Z: Array, D: Array, group: str = "g") -> RandomLevel:
     """pdBlocked: pdIdent on the first column, pdCompSymm on the rest."""
-    plain = level(codes, Z, D, group=group)
-    first, rest = plain.names[:1], plain.names[1:]
-    blocks = (PdBlock("pdIdent", first, "1"), PdBlock("pdCompSymm", rest, "z"))
-    return replace(plain, blocks=blocks)
-
-
-def correlation(
-    cor_class: str, values: Sequence[float], codes: Array, covariate: Array, **options: Any
-) -> CorStruct:
-    names = tuple(f"c{i}" for i in range(len(values)))
-    covariate = covariate.reshape(len(codes), -1)
-    fixed = options.pop("fixed", False)
-    return CorStruct(cor_class, names, np.array(values), fixed, codes, covariate, **options)
-
-
-def variance(
-    var_class: str,
-    values: Sequence[float],
-    covariate: Array | None = None,
-    codes: Array | None = None,
-    free: Sequence[bool] | None = None,
-    tag: str = "",
-) -> VarFunc:
-    names = tuple(f"v{i}" for i in range(len(values)))
-    strata = () if codes is None else tuple(f"s{i}" for i in range(int(codes.max()) + 1))
-    chosen = np.array([True] * len(values) if free is None else free, dtype=bool)
-    return VarFunc(var_class, tag, names, np.array(values), chosen, covariate, codes, strata)
+    first, *rest = effects(Z)
+    blocks = block("pdIdent", (first,), "1"), block("pdCompSymm", tuple(rest), "z")
+    return synthetic.level(group, *blocks, D=D, Z=Z, codes=codes)
 
 
 def fit(
@@ -86,27 +55,18 @@ def fit(
     method: str = "REML",
     fixed_sigma: bool = False,
 ) -> FitSnapshot:
-    n, p = X.shape
-    beta = np.linalg.lstsq(X, y, rcond=None)[0] + 0.1  # on purpose not the GLS solution
-    return FitSnapshot(
-        kind="lme" if levels else "gls",
-        method=method,
-        y=y,
+    """A fit of y (n,) by X (n, p); β is on purpose not the GLS solution."""
+    return synthetic.snapshot(
+        *levels,
         X=X,
-        coef_names=tuple(f"b{j}" for j in range(p)),
-        beta=beta,
-        std_error=np.ones(p),
-        df=np.ones(p),
-        vcov=np.eye(p),
-        levels=tuple(levels),
+        y=y,
+        beta=np.linalg.lstsq(X, y, rcond=None)[0] + 0.1,
         cor=cor,
         var=tuple(var),
         sigma=sigma,
+        method=method,
         fixed_sigma=fixed_sigma,
         apvar=ApVarUnavailable("synthetic"),
-        log_lik=0.0,
-        fitted=np.zeros((n, 1 + len(levels))),
-        rows=np.arange(n),
     )
 
 
@@ -194,23 +154,45 @@ VARIANCES: dict[str, tuple[VarFunc, ...]] = {
 }
 
 
+def named(levels: str, cor: str = "", var: str = "", **options: Any) -> FitSnapshot:
+    """The small data set with the structures of these names."""
+    return fit(
+        X,
+        Y,
+        LEVELS[levels],
+        CORRELATIONS[cor] if cor else None,
+        VARIANCES[var] if var else (),
+        **options,
+    )
+
+
+def model(
+    q: int = 0,
+    pd_class: str = "pdLogChol",
+    cor: str = "",
+    var: str = "",
+    X: Array = X,
+    method: str = "REML",
+    inner: bool = False,
+) -> FitSnapshot:
+    """The small data set with q random effects, and an inner intercept: what may be nested."""
+    Z, D = {1: (Z1, D1), 2: (Z2, D2), 3: (Z3, D3)}.get(q, (None, None))
+    levels = [level(OUTER, Z, D, pd_class)] if q else []
+    levels += [level(MIDDLE, Z1, D1, group="h")] if inner else []
+    chosen = CORRELATIONS[cor] if cor else None
+    return fit(X, Y, levels, chosen, VARIANCES[var] if var else (), method=method)
+
+
 def cases() -> Iterator[tuple[str, FitSnapshot]]:
     """Every level layout, correlation and variance function, alone and together."""
-    chosen = [(name, None, None) for name in LEVELS if name != "gls"]
-    chosen += [(name, cor, None) for name in ("gls", "slope", "nested") for cor in CORRELATIONS]
-    chosen += [(name, None, var) for name in ("gls", "slope", "nested") for var in VARIANCES]
+    chosen = [(name, "", "") for name in LEVELS if name != "gls"]
+    chosen += [(name, cor, "") for name in ("gls", "slope", "nested") for cor in CORRELATIONS]
+    chosen += [(name, "", var) for name in ("gls", "slope", "nested") for var in VARIANCES]
     for i, cor in enumerate(CORRELATIONS):  # each pair on one layout, the layouts in turn
         for j, var in enumerate(VARIANCES):
             chosen.append((("gls", "slope", "two", "nested", "repeated")[(i + j) % 5], cor, var))
-    for name, cor, var in chosen:
-        label = " + ".join(part for part in (name, cor, var) if part)
-        yield label, fit(
-            X,
-            Y,
-            LEVELS[name],
-            CORRELATIONS[cor] if cor else None,
-            VARIANCES[var] if var else (),
-        )
+    for parts in chosen:
+        yield " + ".join(filter(None, parts)), named(*parts)
 
 
 CASES = dict(cases())
@@ -219,35 +201,3 @@ CASES = dict(cases())
 def case(structures: str) -> FitSnapshot:
     """The case with these structures, on whichever layout it has."""
     return next(fit for name, fit in CASES.items() if name.partition(" + ")[2] == structures)
-
-
-# Fits by nlme, with their log-likelihood and lmeInfo's matrices ----------------------------------
-
-
-def _reference_fit(model: dict[str, Any]) -> FitSnapshot:
-    def array(part: dict[str, Any], key: str) -> Array:
-        return np.array(part[key])
-
-    levels = [
-        replace(
-            level(array(lv, "codes"), array(lv, "Z"), array(lv, "D"), lv["pd_class"], lv["group"]),
-            names=(names := tuple(np.atleast_1d(lv["names"]).tolist())),
-            blocks=(PdBlock(lv["pd_class"], names),),
-        )
-        for lv in model["levels"]
-    ]
-    cor, var = model["cor"], model["var"]
-    if cor:
-        where = array(cor, "codes"), array(cor, "covariate")
-        cor = correlation(cor["class"], cor["values"], *where)
-    if var:
-        data = (array(var, key) if key in var else None for key in ("covariate", "codes"))
-        var = [variance(var["class"], var["values"], *data, var["free"])]
-    X, y = array(model, "X"), array(model, "y").astype(float)
-    return fit(X, y, levels, cor, var or (), model["sigma"], model["method"])
-
-
-MODELS: dict[str, dict[str, Any]] = {
-    model["name"]: {**model, "fit": _reference_fit(model)}
-    for model in json.loads(REFERENCE.read_text("utf-8"))["models"]
-}

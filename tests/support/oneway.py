@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import designs
 import numpy as np
 
-from rbridge.core.snapshot import FitSnapshot
-
-Array = np.ndarray[Any, Any]
+from rbridge.core.arrays import Array
+from rbridge.core.snapshot import ApVarUnavailable, FitSnapshot
+from tests.support import synthetic
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,17 @@ class OneWay:
         m, n = self.shape
         tau, sigma_sq = self.reml
         codes, X = np.repeat(np.arange(m), n), np.ones((m * n, 1))
-        level = designs.level(codes, X, np.array([[max(tau, 0.0)]]))
-        block = replace(level.blocks[0], names=("(Intercept)",), formula="1")
-        level = replace(level, names=("(Intercept)",), blocks=(block,))
-        fit = designs.fit(X, self.y.ravel(), [level], sigma=float(np.sqrt(sigma_sq)))
-        beta = np.array([self.y.mean()])
-        vcov = np.array([[(sigma_sq + n * tau) / (m * n)]])
-        return replace(fit, beta=beta, vcov=vcov, coef_names=("(Intercept)",))
+        block = synthetic.block("pdLogChol", ("(Intercept)",), "1")
+        return synthetic.snapshot(
+            synthetic.level("g", block, D=[[max(tau, 0.0)]], Z=X, codes=codes),
+            X=X,
+            y=self.y.ravel(),
+            coef_names=("(Intercept)",),
+            beta=[self.y.mean()],
+            vcov=[[(sigma_sq + n * tau) / (m * n)]],
+            sigma=float(np.sqrt(sigma_sq)),
+            apvar=ApVarUnavailable("synthetic"),
+        )
 
 
 def simulated(m: int, n: int, tau: float, seed: int) -> OneWay:
