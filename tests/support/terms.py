@@ -39,7 +39,8 @@ def fixed_terms(
         width = what if isinstance(what, int) else table.shape[1]
         made.append(DesignVariable(name, tuple(map(str, range(len(table)))), table, (name,), width))
     parts = [label.split(":") for label in labels]
-    factors = np.array([[int(v.name in part) for part in parts] for v in made])
+    factors = np.array([[int(v.name in part) for part in parts] for v in made], dtype=int)
+    factors = factors.reshape(len(made), len(parts))
     widths = [int(np.prod([v.width for v in made if v.name in part])) for part in parts]
     assign = np.concatenate([[0], np.repeat(np.arange(len(parts)) + 1, widths)])
     sizes = [range(len(v.levels)) for v in made if v.levels]
