@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.engine.forms import Forms
 from ..core.information import Information, information_from
 from ..core.parameters import tau_basis, theta
-from ..core.snapshot import ApVarUnavailable, FitSnapshot, RandomLevel
+from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
 from ..errors import InformationError
 from ..fit.components import Fit
 from .findings import NOTE, OK, WARNING, Finding, lines
@@ -22,7 +22,7 @@ ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit informati
 STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
-WIDE_PAR, FAR_PAR = 5.0, 8.0  # se and |value| of an unconstrained parameter that ran away
+WIDE_PAR = 5.0  # se of an unconstrained parameter that ran away; its value depends on units
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,12 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
     cor = snapshot.cor
     if cor is None or cor.fixed:
         return
+    if cor.cor_class == "corCAR1":
+        yield from _continuous_time_boundary(snapshot, cor)
+        return
     for name, value in zip(cor.names, cor.values):
         bounded = not name.lower().startswith(("range", "theta"))
-        ends = (0.0, 1.0) if cor.cor_class == "corCAR1" or name == "nugget" else (-1.0, 1.0)
+        ends = (0.0, 1.0) if name == "nugget" else (-1.0, 1.0)
         if name.startswith("Phi") and abs(value) < STUCK:
             text = (
                 f"{name} of {cor.cor_class} is 0, where nlme starts, and may be stuck there: give "
@@ -150,6 +153,30 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
         elif bounded and min(abs(value - end) for end in ends) < 1 - ONE_CORRELATION:
             text = f"{name} of {cor.cor_class} is {value:.4g}, at the end of its range: simplify it"
             yield Finding("boundary", WARNING, float(value), text, _cor_labels(snapshot))
+
+
+def _continuous_time_boundary(snapshot: FitSnapshot, cor: CorStruct) -> Iterator[Finding]:
+    """corCAR1: Phi is the correlation at distance 1, whatever the unit; the data have others."""
+    order = np.lexsort((cor.covariate[:, 0], cor.codes))
+    time, codes = cor.covariate[order, 0], cor.codes[order]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    gaps, inside = np.diff(time), np.diff(codes) == 0
+    if not inside.any():
+        return
+    phi, near = float(cor.values[0]), gaps[inside].min()
+    far = (np.maximum.reduceat(time, starts) - np.minimum.reduceat(time, starts)).max()
+    if phi**near < 1 - ONE_CORRELATION:
+        text = (
+            f"the correlation of corCAR1 is {phi**near:.2g} even between the closest rows of a "
+            f"group, {near:g} apart: leave it out, or give another start, value=0.5"
+        )
+        yield Finding("boundary", WARNING, float(phi**near), text, _cor_labels(snapshot))
+    elif phi**far > ONE_CORRELATION:
+        text = (
+            f"the correlation of corCAR1 is {phi**far:.4f} even between the farthest rows of a "
+            f"group, {far:g} apart: a random intercept says the same"
+        )
+        yield Finding("boundary", WARNING, float(phi**far), text, _cor_labels(snapshot))
 
 
 def _cor_labels(snapshot: FitSnapshot) -> tuple[str, ...]:
@@ -175,6 +202,8 @@ def _identification(forms: Forms) -> Iterator[Finding]:
 
 def _guilty(found: Information) -> tuple[str, ...]:
     """Parameters of the direction with the least information."""
+    if not np.isfinite(found.matrix).all():
+        return tuple(found.names)
     scale = np.sqrt(np.abs(np.diag(found.matrix)))
     scale[scale == 0] = 1.0
     weight = np.abs(np.linalg.eigh(found.matrix / np.outer(scale, scale))[1][:, 0])
@@ -239,11 +268,7 @@ def _apvar(fit: Fit) -> Iterator[Finding]:
         yield Finding("apVar", NOTE, None, text)
         return
     se = np.sqrt(np.abs(np.diag(apvar.cov)))
-    runaway = [
-        name
-        for name, par, s in zip(apvar.names, apvar.pars, se)
-        if s > WIDE_PAR or abs(par) > FAR_PAR
-    ]
+    runaway = [name for name, s in zip(apvar.names, se) if s > WIDE_PAR]
     if runaway:
         text = (
             f"nlme's {', '.join(runaway)} ran away (se {se.max():.3g} on the unconstrained scale): "
