@@ -14,15 +14,15 @@ from scipy import stats
 from scipy.optimize import brentq, minimize, minimize_scalar
 from test_derive import dense
 
-from rbridge.core.likelihood import log_likelihood
-from rbridge.core.intervals.maximise import maximise
-from rbridge.core.parameters import tau_basis, theta
+from rbridge.analysis.profile import profile
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Profiler
-from rbridge.core.quantities.quantity import component_quantities
 from rbridge.core.intervals.reduced import without_effect
+from rbridge.core.likelihood import log_likelihood
+from rbridge.core.parameters import tau_basis, theta
+from rbridge.core.quantities.quantity import component_quantities
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import SpecError
-from rbridge.analysis.profile import profile
 from rbridge.results import LmeResults
 
 CRITICAL = stats.chi2.ppf(0.95, 1)

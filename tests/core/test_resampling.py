@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from test_derive import of
 
-from rbridge.core.intervals.maximise import maximise
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.resampling import acceleration, bootstrap_intervals, jackknife
 from rbridge.core.intervals.satterthwaite import satterthwaite
 from rbridge.errors import DataError, InformationError, SpecError
