@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
-from rbridge.core.intervals.maximise import maximise
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Curve, Profiler
 from rbridge.core.intervals.reduced import without_effect
 from rbridge.core.likelihood import log_likelihood
-from rbridge.core.parameters import tau_basis, theta
+from rbridge.core.parameters import theta
 from rbridge.core.quantities.expressions import read
 from rbridge.core.quantities.quantity import component_quantities
 from rbridge.core.quantities.vocabulary import Vocabulary
 from rbridge.core.snapshot import FitSnapshot
-from tests.support import brute, designs, oneway
+from tests.support import designs, oneway
+from tests.support.climbing import best, log_density, realistic
 
 CRITICAL = stats.chi2.ppf(0.95, 1)
 DATA = oneway.simulated(15, 4, 0.7, seed=5)
@@ -123,45 +124,6 @@ def test_an_estimate_of_zero() -> None:
 # --- an independent optimiser, on other structures ------------------------------------------------
 
 
-def log_density(snapshot: FitSnapshot) -> Callable[[Any], float]:
-    """The brute log-likelihood as a function of θ; −∞ outside the model."""
-    f, bases = brute.likelihood(snapshot), [tau_basis(level)[1] for level in snapshot.levels]
-
-    def inside(rest: Any) -> bool:
-        for E in bases:
-            D, rest = np.tensordot(rest[: len(E)], E, 1), rest[len(E) :]
-            if np.linalg.eigvalsh(D)[0] < 0:
-                return False
-        c = rest[: 0 if snapshot.cor is None else len(snapshot.cor.values)]
-        return bool(rest[-1] > 0 and np.abs(c).max(initial=0.0) < 1)
-
-    def value(values: Any) -> float:
-        try:
-            return float(f(values)) if inside(values) else -np.inf
-        except np.linalg.LinAlgError:
-            return -np.inf
-
-    return value
-
-
-def best(density: Callable[[Any], float], start: Any, held: int | None = None) -> float:
-    """Highest log-density over the free parameters, by a simplex search, restarted."""
-    free = np.array([k for k in range(len(start)) if k != held])
-    values = np.array(start, float)
-
-    def loss(x: Any) -> float:
-        values[free] = x
-        return -density(values)
-
-    x = values[free].copy()
-    options = {"xatol": 1e-3, "fatol": 1e-6, "maxiter": 4000, "maxfev": 4000}
-    for _ in range(3):
-        step = np.diag(0.15 * np.abs(x) + 0.02)
-        options["initial_simplex"] = np.vstack([x, x + step])
-        x = minimize(loss, x, method="Nelder-Mead", options=options).x
-    return -loss(x)
-
-
 MODELS: dict[str, tuple[str, str, str, str]] = {
     "slope REML": ("slope", "", "", "REML"),
     "slope ML": ("slope", "", "", "ML"),
@@ -170,14 +132,6 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
     "blocked": ("blocked", "", "", "ML"),
     "ARMA": ("gls", "ARMA(2,0)", "", "REML"),
 }
-
-
-def realistic(levels: str, cor: str, var: str, method: str) -> FitSnapshot:
-    """The design with data drawn from its own V, so that the maximum is inside."""
-    snapshot = designs.named(levels, cor, var, method=method)
-    root = np.linalg.cholesky(brute.marginal(snapshot))
-    noise = np.random.default_rng(11).normal(size=snapshot.n)
-    return replace(snapshot, y=snapshot.X @ snapshot.beta + root @ noise)
 
 
 @pytest.mark.parametrize("name", MODELS)
