@@ -25,7 +25,17 @@ from .start import checked_stack, stack_bounds, start
 T = TypeVar("T")
 
 # read in this order
-R_FILES = ("session", "payload", "nlme", "snapshot", "terms", "lmeinfo", "versions")
+R_FILES = (
+    "session",
+    "payload",
+    "nlme",
+    "bases",
+    "snapshot",
+    "terms",
+    "prepare",
+    "lmeinfo",
+    "versions",
+)
 STACK_SIZE = 64 * 2**20  # bytes: R's own check stops runaway recursion before the system does
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
