@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,8 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     values = {name: column(data[name], name) for name in needed}
     groups = {name: as_factor(column(data[name], name), name) for name in spec.group_columns()}
     rows = _complete_rows(spec, {**values, **groups}, [values, groups], len(data))
-    rows = rows[_sort_order(spec, {k: c.take(rows) for k, c in groups.items()}, len(rows))]
+    complete = {name: col.take(rows) for name, col in groups.items()}
+    rows = rows[_sort_order(spec, data, complete, len(rows))]
     values = {name: col.take(rows) for name, col in values.items()}
     _check_codes(spec, data, values)
     values = {name: drop_unused(col) for name, col in values.items()}
@@ -122,12 +123,27 @@ def _complete_rows(
     return np.flatnonzero(keep)
 
 
-def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArray[np.intp]:
+def _sort_order(
+    spec: ModelSpec, data: pd.DataFrame, groups: Mapping[str, Column], n: int
+) -> NDArray[np.intp]:
     """nlme's own order of the rows: by groups, outermost first; stable within."""
     keys = list(dict.fromkeys(name for grouping in spec.groupings() for name in grouping))
     if not keys:
         return np.arange(n)
-    return np.asarray(np.lexsort([groups[name].values for name in reversed(keys)]))
+    codes = [groups[name].values for name in keys]
+    if spec.kind == "gls" and len(keys) > 1 and not getattr(data[keys[0]].dtype, "ordered", False):
+        codes = [_by_appearance(codes)]
+    return np.asarray(np.lexsort(codes[::-1]))
+
+
+def _by_appearance(codes: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+    """gls takes nested groups in the order in which the rows name them."""
+    groups, first, number = np.unique(
+        np.stack(codes, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    place = np.empty(len(groups), dtype=np.intp)
+    place[np.argsort(first)] = np.arange(len(groups))
+    return place[number.ravel()]
 
 
 def _check_levels(values: Mapping[str, Column]) -> None:
