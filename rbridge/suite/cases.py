@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..check.tolerances import TOLERANCES
+from ..check.tolerances import TOLERANCES, is_tolerance
 from ..datasets import describe
 from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
@@ -167,8 +167,9 @@ class _Reader:
         for code, value in _mapped(table, "tolerance").items():
             place = (*at, "tolerance", code)
             self.check_code(code, tuple(TOLERANCES), place, "tolerance")
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                self.problem(place, f"the tolerance of {code} must be a positive number")
+            if not is_tolerance(value):
+                what = f"must be a positive number with an end, not {value!r}"
+                self.problem(place, f"the tolerance of {code} {what}")
 
     def check_data(self, data: str, at: tuple[str, ...]) -> None:
         if not is_shipped(data):

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..check.findings import OK, Finding
-from ..check.tolerances import DRIFT
+from ..check.tolerances import DRIFT, is_tolerance
 from ..core.snapshot import ApVar, FitSnapshot
 from ..datasets.sources import is_shipped, sha256
 from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
@@ -231,6 +231,9 @@ def read_record(path: Path) -> Record:
             raise RecordError(f"not a record of format {FORMAT}")
         snapshot = FitSnapshot.from_dict(content)
         data = content["data"]
+        for code, value in content["tolerance"].items():
+            if not is_tolerance(value):
+                raise RecordError(f"the tolerance of {code} is {value!r}")
         case = Case(
             name=str(content["name"]),
             spec=Fit(snapshot).spec,
