@@ -143,7 +143,7 @@ def _by_appearance(codes: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
     )
     place = np.empty(len(groups), dtype=np.intp)
     place[np.argsort(first)] = np.arange(len(groups))
-    return place[number.ravel()]
+    return np.asarray(place[number.ravel()])
 
 
 def _check_levels(values: Mapping[str, Column]) -> None:
