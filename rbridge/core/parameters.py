@@ -87,8 +87,8 @@ def block_labels(block: PdBlock) -> list[str]:
     ]
 
 
-def _block_basis(block: PdBlock) -> Array:
-    """The (n_e, q, q) matrices E with D = Σ θ_e E_e."""
+def block_basis(block: PdBlock) -> Array:
+    """The (n_e, q, q) matrices E with D = Σ θ_e E_e of one block, in the order of its labels."""
     q = len(block.names)
     eye = np.eye(q)
     if block.pd_class == "pdIdent":
@@ -119,7 +119,7 @@ def tau_basis(level: RandomLevel) -> tuple[tuple[str, ...], Array]:
     for block in level.blocks:
         pd_class(block.pd_class)  # an unknown class must not pass for an unstructured one
         at = block_positions(level, block)
-        small = _block_basis(block)
+        small = block_basis(block)
         E = np.zeros((len(small), q, q))
         E[np.ix_(range(len(small)), at, at)] = small
         basis.append(E)
@@ -276,7 +276,7 @@ def natural_from_unconstrained(snapshot: FitSnapshot, u: Array) -> Array:
     parts = split(snapshot, u, inner_first=True)
     natural, cor = is_natural(snapshot), free_cor(snapshot)
     tau = [
-        _read(pd_matrix(block.pd_class, piece, len(block.names), natural), _block_basis(block))
+        _read(pd_matrix(block.pd_class, piece, len(block.names), natural), block_basis(block))
         for level, pieces in zip(snapshot.levels, parts.levels)
         for block, piece in zip(level.blocks, pieces)
     ]
@@ -290,7 +290,7 @@ def unconstrained_from_natural(snapshot: FitSnapshot, values: Array) -> Array:
     parts = split(snapshot, values, inner_first=False)
     natural, cor = is_natural(snapshot), free_cor(snapshot)
     coded = [
-        pd_unconstrained(block.pd_class, np.tensordot(piece, _block_basis(block), 1), natural)
+        pd_unconstrained(block.pd_class, np.tensordot(piece, block_basis(block), 1), natural)
         for level, pieces in zip(snapshot.levels[::-1], parts.levels[::-1])
         for block, piece in zip(level.blocks, pieces)
     ]

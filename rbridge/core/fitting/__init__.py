@@ -1,0 +1,1 @@
+"""The maximum of the (restricted) likelihood over the variance components, found here."""

@@ -1,0 +1,132 @@
+"""The maximum of the (restricted) likelihood over the variance components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import InformationError
+from .. import parameters
+from ..arrays import Array
+from ..snapshot import FitSnapshot
+from .newton import Local, climb
+from .start import starts
+from .surface import Point, Surface
+
+_OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """A maximum of the log-likelihood.
+
+    Attributes
+    ----------
+    theta : (r,) array
+    log_lik : float
+    converged : bool
+    evaluations : int
+        How often the likelihood and its derivatives were computed.
+    slope : float
+        Length of the gradient, per standard error.
+    """
+
+    theta: Array
+    log_lik: float
+    converged: bool
+    evaluations: int
+    slope: float
+
+
+def maximise(snapshot: FitSnapshot, start: Array | None = None) -> Maximum:
+    """The maximum (restricted or not, as the fit) above a given point.
+
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+    start : (r,) array, optional
+        θ; by default the snapshot's own estimates. See :func:`estimate` to start from the data.
+
+    Raises
+    ------
+    InformationError
+        There is no likelihood at the start.
+
+    Notes
+    -----
+    Newton's method with the exact Hessian within a trust region, in the metric of the expected
+    information; σ² is profiled out. The D's are searched by factors that are not logged, so that
+    a singular D is an ordinary point; curvature upward is followed.
+    """
+    surface = Surface(snapshot)
+    given = parameters.theta(snapshot).values if start is None else np.asarray(start, dtype=float)
+    return _maximum(surface, *ascend(surface, surface.psi(given)))
+
+
+def estimate(snapshot: FitSnapshot) -> Maximum:
+    """The maximum from the data and the model alone: no estimate in ``snapshot`` is read.
+
+    Raises
+    ------
+    InformationError
+        The likelihood exists at none of the starts: X is singular, say.
+    """
+    surface = Surface(snapshot)
+    found: list[tuple[Point, bool]] = []
+    for psi in starts(surface):
+        try:
+            found.append(ascend(surface, psi))
+        except InformationError as error:
+            reason = error
+    if not found:
+        raise reason
+    return _maximum(surface, *max(found, key=lambda f: (f[1], f[0].log_lik)))
+
+
+def _maximum(surface: Surface, point: Point, converged: bool) -> Maximum:
+    slope = free_of_scale(point, surface.fixed).slope if surface.coding.n_phi else 0.0
+    return Maximum(point.theta, point.log_lik, converged, surface.evaluations, slope)
+
+
+def ascend(surface: Surface, psi: Array) -> tuple[Point, bool]:
+    """The maximum above ψ and whether the search converged.
+
+    Raises
+    ------
+    InformationError
+        There is no likelihood at ψ.
+    """
+    if not surface.coding.n_phi:
+        return _only_scale(surface, psi), True
+
+    def at(x: Array) -> tuple[Point, Local] | None:
+        point = surface.at(x, profiled=True)
+        return None if point is None else (point, free_of_scale(point, surface.fixed))
+
+    found = climb(at, psi)
+    if found is None:
+        raise InformationError(_OUTSIDE)
+    return found
+
+
+def _only_scale(surface: Surface, psi: Array) -> Point:
+    point = surface.at(psi, profiled=True)
+    if point is None:
+        raise InformationError(_OUTSIDE)
+    return point
+
+
+def free_of_scale(point: Point, fixed_sigma: bool) -> Local:
+    """The function of φ around a point with σ² at its best: Schur complements, exact there."""
+    size = point.size
+    if fixed_sigma:
+        return Local.of(point.log_lik, point.gradient, point.hessian, point.metric, size)
+    H, M = _without_last(point.hessian), _without_last(point.metric)
+    local = Local.of(point.log_lik, point.gradient[:-1], H, M, size)
+    axes = np.vstack([local.axes, np.zeros(len(H))])
+    return Local(local.value, local.gradient, local.hessian, axes, size)
+
+
+def _without_last(A: Array) -> Array:
+    return np.asarray(A[:-1, :-1] - np.outer(A[:-1, -1], A[-1, :-1]) / A[-1, -1])
