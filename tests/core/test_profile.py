@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq, minimize, minimize_scalar
 
-from rbridge.core.intervals.maximise import maximise
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Curve, Profiler
 from rbridge.core.intervals.reduced import without_effect
 from rbridge.core.likelihood import log_likelihood

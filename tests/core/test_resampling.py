@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rbridge.core.intervals.maximise import maximise
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.resampling import acceleration, bootstrap_intervals, jackknife
 from rbridge.core.intervals.satterthwaite import satterthwaite
 from rbridge.errors import DataError, InformationError, SpecError

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from ..arrays import Array
 from ..derivatives import complex_step
 from ..parameters import block_basis, free_cor
-from ..arrays import Array
 from ..snapshot import CorStruct, FitSnapshot, PdBlock
-from ..unconstrained import (
-    cor_natural,
-    cor_unconstrained,
-    var_natural,
-    var_unconstrained,
-    vech,
-)
+from ..unconstrained import cor_natural, cor_unconstrained, var_natural, var_unconstrained, vech
 
 _STEP = 1e-5  # of the differences between exact Jacobians
 
@@ -51,13 +46,14 @@ class Factor:
         """l of (n_e,) ``delta``, an indefinite one first brought back into the cone."""
         D, q = np.tensordot(delta, self.E, 1), len(self.block.names)
         if self.block.pd_class in ("pdIdent", "pdDiag"):
-            return np.sqrt(np.maximum(delta, 0))
+            return np.asarray(np.sqrt(np.maximum(delta, 0)))
         if self.block.pd_class == "pdCompSymm":
-            return np.sqrt(np.maximum([delta[0] - delta[1], delta[0] + (q - 1) * delta[1]], 0))
-        values, vectors = np.linalg.eigh(D)
-        R = np.linalg.qr((vectors * np.sqrt(values.clip(min=0))).T, mode="r")
-        row, column = vech(q)
-        return np.asarray((R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None])[row, column])
+            values = [delta[0] - delta[1], delta[0] + (q - 1) * delta[1]]
+            return np.asarray(np.sqrt(np.maximum(values, 0)))
+        unit = np.sqrt(np.diag(D).clip(min=1e-300))
+        roots, vectors = np.linalg.eigh(D / np.outer(unit, unit))
+        R: Array = np.linalg.qr((vectors * np.sqrt(roots.clip(min=0))).T, mode="r") * unit
+        return np.asarray((R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None])[vech(q)])
 
 
 def _squares(block: PdBlock) -> Array:
@@ -68,7 +64,7 @@ def _squares(block: PdBlock) -> Array:
     if block.pd_class == "pdDiag":
         return np.stack([np.diag(row) for row in np.eye(q)])
     if block.pd_class == "pdCompSymm":  # eigenvalues l₁² (q − 1 times) and l₂²
-        return np.stack([np.diag([q - 1, 1]), np.diag([-1, 1])]) / q
+        return np.stack([np.diag([1 - 1 / q, 1 / q]), np.diag([-1 / q, 1 / q])])
     row, column = vech(q)
     Q = np.zeros((len(row),) * 3)
     for e, (i, j) in enumerate(zip(row, column)):
@@ -154,11 +150,7 @@ def _structures(snapshot: FitSnapshot) -> list[Smooth]:
         found.append(_correlation(cor))
     for var in (var for var in snapshot.var if var.free.any()):
         found.append(
-            Smooth(
-                lambda u, var=var: var_natural(var, u),
-                lambda c, var=var: var_unconstrained(var, c),
-                int(var.free.sum()),
-            )
+            Smooth(partial(var_natural, var), partial(var_unconstrained, var), int(var.free.sum()))
         )
     return found
 
@@ -182,4 +174,4 @@ def _second(natural: Callable[[Array], Array], u: Array, weight: Array) -> Array
     steps = _STEP * np.eye(len(u))
     rows = [(gradient(u + h) - gradient(u - h)) / (2 * _STEP) for h in steps]
     H = np.array(rows).reshape(len(u), len(u))
-    return (H + H.T) / 2
+    return np.asarray((H + H.T) / 2)

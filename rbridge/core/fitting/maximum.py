@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .. import parameters
 from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .newton import Local, climb
-from .start import starts
+from .start import least_squares, starts
 from .surface import Point, Surface
 
 _OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
@@ -72,8 +72,9 @@ def estimate(snapshot: FitSnapshot) -> Maximum:
     InformationError
         The likelihood exists at none of the starts: X is singular, say.
     """
-    surface = Surface(snapshot)
+    surface = Surface(replace(snapshot, beta=least_squares(snapshot.X, snapshot.y)))
     found: list[tuple[Point, bool]] = []
+    reason = InformationError(_OUTSIDE)
     for psi in starts(surface):
         try:
             found.append(ascend(surface, psi))

@@ -34,9 +34,7 @@ class Local:
     size: float
 
     @classmethod
-    def of(
-        cls, value: float, gradient: Array, hessian: Array, metric: Array, size: float
-    ) -> Local:
+    def of(cls, value: float, gradient: Array, hessian: Array, metric: Array, size: float) -> Local:
         values, vectors = np.linalg.eigh(metric)
         axes = vectors / np.sqrt(np.maximum(values, values[-1:] * 1e-14))
         return cls(value, axes.T @ gradient, axes.T @ hessian @ axes, axes, size)
@@ -119,7 +117,7 @@ def climb(
         tried = at(point.psi + now.axes @ step)
         gain = -np.inf if tried is None else tried[1].value - now.value
         if rise < 10 * noise:  # too little to be seen in the value: the slope decides
-            if tried is None or gain < -10 * noise or tried[1].slope > now.slope / 2:
+            if tried is None or gain < -1e3 * noise or tried[1].slope > now.slope / 2:
                 return point, now.slope < 1e3 * _FLAT
             point, now = tried
             continue

@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 
 from ...errors import InformationError
-from ..engine.contractions import contract
 from ..arrays import Array, group_starts
+from ..engine.contractions import contract
 from ..parameters import free_cor, tau_basis
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from ..unconstrained import LOG_RANGE, logged
@@ -57,14 +57,21 @@ def _prior(Z: Array, E: Array, sigma_sq: float) -> Array:
     return np.asarray(diagonal / np.maximum(np.einsum("ekk->e", E), 1))
 
 
-def _residual_variance(snapshot: FitSnapshot) -> float:
-    """Of ordinary least squares; 1 where the fit is perfect."""
-    X, y = snapshot.X, snapshot.y
+def least_squares(X: Array, y: Array) -> Array:
+    """(p,) coefficients of ordinary least squares, the shortest where X is rank deficient.
+
+    Only a first approximation: what they leave is again projected, with V, by every evaluation.
+    """
     scale = np.sqrt(np.einsum("ij,ij->j", X, X))
     scale[scale == 0] = 1
     cross = X.T @ X / np.outer(scale, scale)
-    residual = y - X @ (np.linalg.pinv(cross, hermitian=True) @ (X.T @ y / scale) / scale)
-    found = float(residual @ residual) / max(snapshot.n - X.shape[1], 1)
+    return np.asarray(np.linalg.pinv(cross, hermitian=True) @ (X.T @ y / scale) / scale)
+
+
+def _residual_variance(snapshot: FitSnapshot) -> float:
+    """Of the residuals as they are; 1 where there are none."""
+    residual: Array = snapshot.y - snapshot.X @ snapshot.beta
+    found = float(residual @ residual) / max(snapshot.n - snapshot.X.shape[1], 1)
     return found if found > 0 else 1.0
 
 
@@ -123,7 +130,10 @@ def _held_structures(snapshot: FitSnapshot, base: Array) -> FitSnapshot:
     """The model whose correlation structure and variance function are fixed at ``base``."""
     cor = snapshot.cor
     if cor is not None and not cor.fixed:
-        cor, base = replace(cor, values=base[: len(cor.values)], fixed=True), base[len(cor.values) :]
+        cor, base = (
+            replace(cor, values=base[: len(cor.values)], fixed=True),
+            base[len(cor.values) :],
+        )
     weights = []
     for var in snapshot.var:
         values, free = np.array(var.values, dtype=float), var.free.astype(bool)

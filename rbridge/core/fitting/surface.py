@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import InformationError
+from ..arrays import Array
 from ..engine.contractions import contract
 from ..engine.forms import Forms
-from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .coding import Coding
 

@@ -10,14 +10,16 @@ from scipy import special
 from ...errors import SpecError
 from ...options import check_share
 from ..arrays import Array
+from ..fitting.maximum import Maximum, maximise
 from ..quantities.quantity import Quantity
 from ..snapshot import FitSnapshot
-from .maximise import Maximum, Surface, maximise
+from .climb import Hill
 from .nlme import bounded, unbounded
 from .reduced import without_effect
 
 _STEP = 0.6  # in ζ, between the points of a curve
 _LONGEST = 5.0  # step on a logarithmic scale
+_WIDEST = 9.0  # standard error on such a scale
 _MOST_POINTS = 30  # on either side
 _FAILURES = 6  # to hold a value, each a quarter of a step ahead
 _CLOSE = 1e-3  # in ζ, to the end of an interval; interpolation does the rest
@@ -72,10 +74,8 @@ class Profiler:
 
     def __init__(self, snapshot: FitSnapshot) -> None:
         self._snapshot = snapshot
-        surface = Surface(snapshot)
-        self.maximum: Maximum = surface.maximise()[1]
-        self._surface = Surface(snapshot, self.maximum.theta)  # axes of the maximum itself
-        self._top, self.maximum = self._surface.maximise()
+        self._hill = Hill(snapshot)
+        self.maximum: Maximum = self._hill.maximum
         self._without: dict[tuple[int, int], float] = {}
 
     def curve(self, wanted: Quantity, level: float = 0.95) -> Curve:
@@ -107,7 +107,7 @@ class Profiler:
 
     def _trace(self, wanted: Quantity) -> _Trace:
         floor = min((self._zeta_without(effect) for effect in wanted.effects), default=np.inf)
-        return _Trace(self._surface, self._top, self.maximum, wanted, floor)
+        return _Trace(self._hill, wanted, floor)
 
     def _zeta_without(self, effect: tuple[int, int]) -> float:
         """|ζ| of the model without a random effect: its variance at exactly zero."""
@@ -124,19 +124,16 @@ class _Trace:
     value at all.
     """
 
-    def __init__(
-        self, surface: Surface, top: Array, maximum: Maximum, wanted: Quantity, floor: float
-    ) -> None:
-        self._surface, self._maximum, self._wanted = surface, maximum, wanted
+    def __init__(self, hill: Hill, wanted: Quantity, floor: float) -> None:
+        self._hill, self._wanted = hill, wanted
         sides = (-1, 1) if wanted.kind == "correlation" else (-1,)
         self._floor = {side: floor if side in sides else np.inf for side in (-1, 1)}
-        estimate, gradient = surface.quantity(wanted, top)
-        self._estimate = estimate
-        self._centre, slope = self._line(estimate)
-        self._se = float(np.linalg.norm(gradient)) * abs(slope)
+        self._estimate, error = hill.quantity(wanted)
+        self._centre, slope = self._line(self._estimate)
+        self._se = min(error * abs(slope), _WIDEST if wanted.kind in _BOUNDS else np.inf)
         if not np.isfinite(self._centre) or not 0 < self._se < np.inf:
             raise SpecError("no profile: on its bound, or no function of the components alone")
-        self._points = {self._centre: (0.0, top)}
+        self._points = {self._centre: (0.0, hill.top)}
 
     def _line(self, x: float) -> tuple[float, float]:
         try:
@@ -153,7 +150,7 @@ class _Trace:
             ends.append(end)
             notes += [note] if note else []
         value, zeta = self._curve(z)
-        log_lik = self._maximum.log_lik - zeta**2 / 2
+        log_lik = self._hill.maximum.log_lik - zeta**2 / 2
         where = (self._wanted.kind, self._estimate)
         return Curve(*where, value, zeta, log_lik, ends[0], ends[1], level, "; ".join(notes))
 
@@ -180,16 +177,13 @@ class _Trace:
     def _zeta(self, w: float, side: int, start: Array) -> float:
         """ζ where the quantity has the value ``w`` on its line; nan where it cannot be held."""
 
-        def held(v: Array) -> tuple[float, Array]:
-            x, gradient = self._surface.quantity(self._wanted, v)
-            line, slope = self._line(x)
-            return (line - w) / self._se, gradient * slope / self._se
-
-        v, found = self._surface.maximise_at(held, start)
-        if not found.converged:
+        value = float(bounded(self._wanted.kind, np.array(w)))
+        unit = self._se / self._line(value)[1]
+        psi, log_lik = self._hill.at(self._wanted, value, unit, start)
+        if np.isnan(log_lik):
             return np.nan
-        zeta = side * np.sqrt(max(0.0, 2 * (self._maximum.log_lik - found.log_lik)))
-        self._points[w] = (zeta, v)
+        zeta = side * np.sqrt(max(0.0, 2 * (self._hill.maximum.log_lik - log_lik)))
+        self._points[w] = (zeta, psi)
         return float(zeta)
 
     def _end(self, side: int, z: float) -> tuple[float, str]:

@@ -1,0 +1,214 @@
+"""The maximum found here: against nlme's optima, closed forms, simplex searches, brute force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import designs
+import numpy as np
+import oneway
+import pytest
+from scipy.optimize import minimize_scalar
+from test_profile import best, log_density, realistic
+
+from rbridge.core.fitting.coding import Coding
+from rbridge.core.fitting.held import Held, maximise_held
+from rbridge.core.fitting.maximum import estimate, maximise
+from rbridge.core.fitting.newton import trust_step
+from rbridge.core.fitting.surface import Surface
+from rbridge.core.likelihood import log_likelihood
+from rbridge.core.parameters import theta
+from rbridge.core.snapshot import FitSnapshot
+
+RECORDS = sorted((Path(__file__).parents[1] / "reference" / "nlme").glob("*.json"))
+
+
+def recorded(path: Path) -> FitSnapshot:
+    record = json.loads(path.read_text())
+    return FitSnapshot.from_dict({"format": record["format"], "snapshot": record["snapshot"]})
+
+
+def forgetful(fit: FitSnapshot) -> FitSnapshot:
+    """The same data and model with nonsense for estimates."""
+    cor = fit.cor
+    if cor is not None and not cor.fixed:
+        cor = replace(cor, values=np.full(len(cor.values), 0.123))
+    var = tuple(replace(v, values=np.where(v.free, 0.77, v.values)) for v in fit.var)
+    levels = tuple(replace(level, D=np.eye(len(level.D))) for level in fit.levels)
+    sigma = fit.sigma if fit.fixed_sigma else 1.0
+    return replace(fit, levels=levels, cor=cor, var=var, sigma=sigma, beta=0 * fit.beta)
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_no_optimum_of_nlme_is_higher(path: Path) -> None:
+    """From the data alone; nlme's optimum enters the comparison only."""
+    fit = recorded(path)
+    found = estimate(forgetful(fit))
+    assert found.converged and found.slope < 1e-6
+    assert found.log_lik > log_likelihood(fit) - 1e-8
+
+
+# --- closed forms -------------------------------------------------------------------------------
+
+
+def test_balanced_one_way_layout() -> None:
+    for seed in range(5):
+        data = oneway.simulated(12, 5, 0.8, seed)
+        found = estimate(data.snapshot())
+        np.testing.assert_allclose(found.theta, data.reml, rtol=1e-8)
+        assert found.evaluations <= 3
+
+
+def test_a_variance_of_zero_is_exactly_zero() -> None:
+    seeds = (oneway.simulated(8, 3, 0.0, seed) for seed in range(50))
+    data = next(d for d in seeds if d.reml[0] < -0.05)
+    m, n = data.shape
+    pooled = (data.within + data.between) / (m * n - 1)
+    found = estimate(data.snapshot())
+    np.testing.assert_allclose(found.theta, [0, pooled], rtol=1e-9, atol=1e-15)
+
+
+def test_a_start_at_zero_climbs_away_from_it() -> None:
+    data = oneway.simulated(12, 5, 0.8, 1)
+    found = maximise(data.snapshot(), np.array([0.0, 3.0]))
+    np.testing.assert_allclose(found.theta, data.reml, rtol=1e-8)
+
+
+def test_restricted_likelihood_with_a_fixed_sigma() -> None:
+    data = oneway.simulated(12, 5, 0.8, seed=3)
+    for sigma in (0.7, 1.0, 1.6):
+        fit = replace(data.snapshot(), fixed_sigma=True, sigma=sigma)
+        exact = minimize_scalar(
+            lambda t: -data.restricted(t, sigma**2), bounds=(1e-9, 20), options={"xatol": 1e-10}
+        )
+        np.testing.assert_allclose(estimate(fit).theta, [exact.x], rtol=1e-5)
+
+
+# --- other searches -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+@pytest.mark.parametrize(
+    "levels, cor, var",
+    [("slope", None, None), ("intercept", "AR1", None), ("intercept", None, "Ident")],
+)
+def test_a_simplex_search_finds_nothing_higher(
+    levels: str, cor: str | None, var: str | None, method: str
+) -> None:
+    fit = realistic(levels, cor, var, method)
+    found = estimate(fit)
+    assert log_density(fit, found.theta) == pytest.approx(found.log_lik, rel=1e-10)
+    inside = found.theta + np.where(np.abs(found.theta) < 1e-6, 1e-6, 0.0)
+    assert best(fit, inside) <= found.log_lik + 1e-7
+
+
+def test_a_held_variance_of_the_one_way_layout() -> None:
+    data = oneway.simulated(15, 4, 0.7, seed=5)
+    surface = Surface(data.snapshot())
+    for tau in (0.05, 0.3, 2.0, 9.0):
+        exact = minimize_scalar(
+            lambda x: -data.restricted(tau, np.exp(x)), bounds=(-5, 5), options={"xatol": 1e-9}
+        )
+
+        def held(point: object) -> Held:
+            s2, l2 = point.theta[1], point.psi[0] ** 2  # type: ignore[attr-defined]
+            J = np.array([2 * s2 * point.psi[0], s2 * l2])  # type: ignore[attr-defined]
+            H = np.array([[2 * s2, J[0]], [J[0], J[1]]])
+            return Held(s2 * l2 - tau, J, H)
+
+        found = maximise_held(surface, held, surface.psi(data.reml))
+        assert found is not None and found[1]
+        np.testing.assert_allclose(found[0].theta, [tau, np.exp(exact.x)], rtol=1e-5)
+        lower = data.restricted(*data.reml) + exact.fun
+        assert maximise(data.snapshot()).log_lik - found[0].log_lik == pytest.approx(lower)
+
+
+# --- the parts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_trust_step_is_the_highest_point_of_the_ball(seed: int) -> None:
+    """More and Sorensen's conditions, and no random point of the ball is higher."""
+    rng = np.random.default_rng(seed)
+    d, radius = int(rng.integers(1, 6)), float(rng.uniform(0.1, 3))
+    A, g = rng.normal(size=(d, d)), rng.normal(size=d)
+    H = (A + A.T) / 2 - (seed % 3) * 3 * np.eye(d)
+    if seed % 5 == 0:
+        g = 0 * g  # the hard case: only the curvature says where to go
+    step, rise = trust_step(g, H, radius)
+    assert np.linalg.norm(step) <= radius * 1.06
+    x = rng.normal(size=(4000, d))
+    x *= (
+        radius
+        * 0.95
+        * rng.uniform(size=(4000, 1)) ** (1 / d)
+        / np.linalg.norm(x, axis=1, keepdims=True)
+    )
+    heights = x @ g + np.einsum("ni,ij,nj->n", x, H, x) / 2
+    assert rise >= heights.max() - 1e-9
+    np.testing.assert_allclose(rise, g @ step + step @ H @ step / 2)
+
+
+SOME = list(designs.CASES.items())[::9]  # every structure, not every pair of them
+CODED = {name: fit for name, fit in SOME if theta(fit).values.size > 1}
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_coordinates_and_their_derivatives(name: str) -> None:
+    """There and back, and both derivatives against central differences."""
+    surface = Surface(CODED[name])
+    values = theta(CODED[name]).values
+    psi = surface.psi(values)
+    np.testing.assert_allclose(surface.theta(psi), values, rtol=1e-9, atol=1e-12)
+    J, weight = surface.jacobian(psi, values), np.random.default_rng(1).normal(size=len(psi))
+    steps = 1e-5 * np.eye(len(psi))
+    numeric = [(surface.theta(psi + h) - surface.theta(psi - h)) / 2e-5 for h in steps]
+    np.testing.assert_allclose(J, np.transpose(numeric), rtol=1e-6, atol=1e-7)
+
+    def gradient(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return weight @ surface.jacobian(x, surface.theta(x))
+
+    second = [(gradient(psi + h) - gradient(psi - h)) / 2e-5 for h in steps]
+    np.testing.assert_allclose(surface.curvature(psi, J, weight), second, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_gradient_and_hessian_of_the_surface(name: str) -> None:
+    """Against differences of the log-likelihood and of the gradient."""
+    surface = Surface(CODED[name])
+    psi = surface.psi(theta(CODED[name]).values)
+    point = surface.at(psi)
+    assert point is not None
+    steps = 1e-5 * np.eye(len(psi))
+    pairs = [(surface.at(psi + h), surface.at(psi - h)) for h in steps]
+    slopes = [(a.log_lik - b.log_lik) / 2e-5 for a, b in pairs]  # type: ignore[union-attr]
+    scale = 1 + np.abs(point.hessian).max()
+    np.testing.assert_allclose(point.gradient, slopes, rtol=1e-5, atol=1e-6 * scale)
+    bends = [(a.gradient - b.gradient) / 2e-5 for a, b in pairs]  # type: ignore[union-attr]
+    np.testing.assert_allclose(point.hessian, bends, rtol=1e-5, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_the_best_scale_takes_no_second_pass(name: str) -> None:
+    surface = Surface(CODED[name])
+    start = surface.psi(theta(CODED[name]).values)
+    point = surface.at(start + 0.3, profiled=True)
+    assert point is not None
+    again = surface.at(point.psi)
+    assert again is not None
+    for field in ("log_lik", "gradient", "hessian", "metric"):
+        a, b = getattr(point, field), getattr(again, field)
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
+    if not CODED[name].fixed_sigma:
+        assert abs(point.gradient[-1]) < 1e-8 * point.size
+
+
+def test_every_class_of_matrix_has_a_factor() -> None:
+    classes = {f.block.pd_class for fit in CODED.values() for f in Coding(fit).factors}
+    assert {"pdLogChol", "pdDiag", "pdIdent", "pdCompSymm"} <= classes
+    cor = {fit.cor.cor_class for fit in CODED.values() if fit.cor}
+    assert {"corAR1", "corARMA", "corSymm", "corCompSymm", "corSpher"} <= cor
+    var = {v.var_class for fit in CODED.values() for v in fit.var}
+    assert {"varIdent", "varPower", "varConstPower", "varConstProp"} <= var
