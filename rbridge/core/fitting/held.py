@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array
 from .newton import Local, trust_step
-from .surface import Point, Surface
+from .surface import Evaluation, Surface
 
 _FLAT = 1e-6  # slope along the surface of the held value, per standard error
 _HELD = 1e-8  # of the function held at zero, whose unit is a standard error
@@ -30,7 +30,7 @@ class Held:
 
 @dataclass(frozen=True)
 class _State:
-    point: Point
+    point: Evaluation
     held: Held
     local: Local
     a: Array  # gradient of the held function, in units of the standard errors
@@ -49,8 +49,8 @@ class _State:
 
 
 def maximise_held(
-    surface: Surface, held: Callable[[Point], Held], start: Array
-) -> tuple[Point, bool] | None:
+    surface: Surface, held: Callable[[Evaluation], Held], start: Array
+) -> tuple[Evaluation, bool] | None:
     """The maximum over the ψ at which ``held`` is zero, and whether it was found.
 
     Parameters
@@ -103,7 +103,7 @@ def maximise_held(
     return now.point, abs(now.held.value) < 1e2 * _HELD and now.slope < 1e2 * _FLAT
 
 
-def _state(surface: Surface, held: Callable[[Point], Held], psi: Array) -> _State | None:
+def _state(surface: Surface, held: Callable[[Evaluation], Held], psi: Array) -> _State | None:
     point = surface.at(psi)
     if point is None:
         return None
@@ -131,7 +131,7 @@ def _step(now: _State, radius: float) -> tuple[Array, float, float]:
 
 
 def _tried(
-    surface: Surface, held: Callable[[Point], Held], now: _State, step: Array, price: float
+    surface: Surface, held: Callable[[Evaluation], Held], now: _State, step: Array, price: float
 ) -> _State | None:
     """The state after the step; brought back to the held value where that bends away from it."""
     axes = now.local.axes

@@ -12,7 +12,7 @@ from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .newton import Local, climb
 from .start import least_squares, starts
-from .surface import Point, Surface
+from .surface import Evaluation, Surface
 
 _OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
 
@@ -73,7 +73,7 @@ def estimate(snapshot: FitSnapshot) -> Maximum:
         The likelihood exists at none of the starts: X is singular, say.
     """
     surface = Surface(replace(snapshot, beta=least_squares(snapshot.X, snapshot.y)))
-    found: list[tuple[Point, bool]] = []
+    found: list[tuple[Evaluation, bool]] = []
     reason = InformationError(_OUTSIDE)
     for psi in starts(surface):
         try:
@@ -85,12 +85,12 @@ def estimate(snapshot: FitSnapshot) -> Maximum:
     return _maximum(surface, *max(found, key=lambda f: (f[1], f[0].log_lik)))
 
 
-def _maximum(surface: Surface, point: Point, converged: bool) -> Maximum:
+def _maximum(surface: Surface, point: Evaluation, converged: bool) -> Maximum:
     slope = free_of_scale(point, surface.fixed).slope if surface.coding.n_phi else 0.0
     return Maximum(point.theta, point.log_lik, converged, surface.evaluations, slope)
 
 
-def ascend(surface: Surface, psi: Array) -> tuple[Point, bool]:
+def ascend(surface: Surface, psi: Array) -> tuple[Evaluation, bool]:
     """The maximum above ψ and whether the search converged.
 
     Raises
@@ -101,7 +101,7 @@ def ascend(surface: Surface, psi: Array) -> tuple[Point, bool]:
     if not surface.coding.n_phi:
         return _only_scale(surface, psi), True
 
-    def at(x: Array) -> tuple[Point, Local] | None:
+    def at(x: Array) -> tuple[Evaluation, Local] | None:
         point = surface.at(x, profiled=True)
         return None if point is None else (point, free_of_scale(point, surface.fixed))
 
@@ -111,14 +111,14 @@ def ascend(surface: Surface, psi: Array) -> tuple[Point, bool]:
     return found
 
 
-def _only_scale(surface: Surface, psi: Array) -> Point:
+def _only_scale(surface: Surface, psi: Array) -> Evaluation:
     point = surface.at(psi, profiled=True)
     if point is None:
         raise InformationError(_OUTSIDE)
     return point
 
 
-def free_of_scale(point: Point, fixed_sigma: bool) -> Local:
+def free_of_scale(point: Evaluation, fixed_sigma: bool) -> Local:
     """The function of φ around a point with σ² at its best: Schur complements, exact there."""
     size = point.size
     if fixed_sigma:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
-from .surface import Point
+from .surface import Evaluation
 
 _FLAT = 2e-7  # slope at a maximum, per standard error
 _RADIUS = 4.0  # standard errors; where the first step may lead
@@ -88,8 +88,8 @@ def _in_eigenvectors(values: Array, slopes: Array, radius: float) -> Array:
 
 
 def climb(
-    at: Callable[[Array], tuple[Point, Local] | None], start: Array
-) -> tuple[Point, bool] | None:
+    at: Callable[[Array], tuple[Evaluation, Local] | None], start: Array
+) -> tuple[Evaluation, bool] | None:
     """The maximum above ``start``, and whether the search converged.
 
     Parameters

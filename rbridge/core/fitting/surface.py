@@ -17,7 +17,7 @@ _LEAST_INFORMATION = 0.05  # of a structure's coefficient: a unit step is at mos
 
 
 @dataclass(frozen=True)
-class Point:
+class Evaluation:
     """A point of the surface. ψ = (φ, log σ²), without the last where σ is fixed.
 
     Attributes
@@ -110,7 +110,7 @@ class Surface:
         out[n, n] = weight @ jacobian[:, n]
         return out
 
-    def at(self, psi: Array, *, profiled: bool = False) -> Point | None:
+    def at(self, psi: Array, *, profiled: bool = False) -> Evaluation | None:
         """The point at ``psi``, or with σ² at its best for this φ; None where there is no model."""
         with np.errstate(all="ignore"):
             try:
@@ -118,7 +118,7 @@ class Surface:
             except (InformationError, np.linalg.LinAlgError):
                 return None
 
-    def _point(self, psi: Array, profiled: bool) -> Point | None:
+    def _point(self, psi: Array, profiled: bool) -> Evaluation | None:
         theta = self.theta(psi)
         if not np.isfinite(theta).all():
             return None
@@ -131,7 +131,7 @@ class Surface:
         J, score = self.jacobian(psi, theta), forms.score
         hessian = _theta_hessian(forms)
         expected = forms.trace2 / 2
-        point = Point(
+        point = Evaluation(
             psi,
             theta,
             forms.log_likelihood,

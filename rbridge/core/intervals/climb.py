@@ -11,7 +11,7 @@ from ..arrays import Array
 from ..derivatives import complex_step
 from ..fitting.held import Held, maximise_held
 from ..fitting.maximum import Maximum, maximise
-from ..fitting.surface import Point, Surface
+from ..fitting.surface import Evaluation, Surface
 from ..quantities.quantity import Points, Quantity
 from ..snapshot import FitSnapshot
 
@@ -65,7 +65,7 @@ class Hill:
             nan where it cannot be held.
         """
 
-        def held(point: Point) -> Held:
+        def held(point: Evaluation) -> Held:
             here = self._derivatives(wanted, point)
             return Held((here.value - value) / unit, here.gradient / unit, here.hessian / unit)
 
@@ -75,7 +75,7 @@ class Hill:
             return start, np.nan
         return found[0].psi, found[0].log_lik
 
-    def _derivatives(self, wanted: Quantity, point: Point) -> Held:
+    def _derivatives(self, wanted: Quantity, point: Evaluation) -> Held:
         """By ψ: through θ, exactly but for a difference of gradients in the second ones."""
 
         def value(theta: Array) -> Array:
