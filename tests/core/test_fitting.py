@@ -202,6 +202,9 @@ def test_the_best_scale_takes_no_second_pass(name: str) -> None:
     for field in ("log_lik", "gradient", "hessian", "metric"):
         a, b = getattr(point, field), getattr(again, field)
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max())
+    for field in ("cross", "cross1", "cross2", "cross3", "residual1"):
+        a, b = getattr(point.forms.fixed, field), getattr(again.forms.fixed, field)
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * np.abs(b).max(initial=1e-300))
     if not CODED[name].fixed_sigma:
         assert abs(point.gradient[-1]) < 1e-8 * point.size
 

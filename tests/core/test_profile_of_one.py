@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from rbridge.analysis.intervals import forest
-from rbridge.core.intervals.maximise import maximise
+from rbridge.core.fitting.maximum import maximise
 from rbridge.core.likelihood import log_likelihood
 from rbridge.errors import SpecError
 from rbridge.model.spec import gls_spec

@@ -181,5 +181,13 @@ def at_best_scale(forms: Forms, n_tau: int) -> tuple[Forms, float]:
         quad2_fixed=forms.quad2_fixed * ww / c,
         trace3=forms.trace3 * ww,
         quad3=forms.quad3 * ww / c,
+        fixed=replace(
+            forms.fixed,
+            cross=forms.fixed.cross / c,
+            cross1=forms.fixed.cross1 * w[:, None, None] / c,
+            cross2=forms.fixed.cross2 * ww[:, :, None, None] / c,
+            cross3=forms.fixed.cross3 * ww[:, :, None, None] / c,
+            residual1=forms.fixed.residual1 * w[:, None] / c,
+        ),
     )
     return scaled, c
