@@ -131,6 +131,7 @@ def _reduce(cells: Moments, z: list[int], K: Array, H: Array, N: Array, log_det:
         LF[..., z, :, :] = np.einsum("zwm,...zjm->...wjm", N, at_z)
         return np.asarray(LF)
 
+    second = left(right(cells.F3)) if len(cells.F3) else cells.F3
     FL = right(cells.F1)
     rows = FL[:, z]
     F2 = left(right(cells.F2))
@@ -141,7 +142,7 @@ def _reduce(cells: Moments, z: list[int], K: Array, H: Array, N: Array, log_det:
         right(cells.F0),
         left(FL),
         F2,
-        left(right(cells.F3)),
+        second,
         cells.log_det + log_det,
         cells.trace1 - np.einsum("rzzm->r", KF1),
         cells.trace2 - KF2 - KF2.T + np.einsum("rzwm,swzm->rs", KF1, KF1),
@@ -158,28 +159,35 @@ def _extend(
     tr E_e F1_r[z, z] for every r, old and new.
     """
     AE = np.einsum("izm,ezw->eiwm", A, E)
-    F1 = np.concatenate([cells.F1, np.einsum("eiwm,jwm->eijm", AE, A)])
-    rows = F1[:, z]
-    old = len(cells.F1)
-    F0 = _sum(cells.F0[keep][:, keep], starts)
+    rows = np.concatenate([cells.F1[:, z], np.einsum("eiwm,jwm->eijm", AE[:, z], A)])
+    old, kept = len(cells.F1), A[keep]
+    F0 = _sum(_only(cells.F0, keep), starts)
+    F1 = np.empty((len(rows), *F0.shape))
+    F1[:old] = _sum(_only(cells.F1, keep), starts)
+    F1[old:] = _sum_of_products(AE[:, keep], kept.swapaxes(0, 1)[None], starts)[:, 0]
     F2 = np.empty((len(F1), len(F1), *F0.shape))
-    F2[:old, :old] = _sum(cells.F2[:, :, keep][:, :, :, keep], starts)
+    F2[:old, :old] = _sum(_only(cells.F2, keep), starts)
     F2[old:] = _sum_of_products(AE[:, keep], rows[:, :, keep], starts)
     F2[:old, old:] = F2[old:, :old].transpose(1, 0, 3, 2, 4)
     trace2 = np.empty((len(F1), len(F1)))
     trace2[:old, :old] = cells.trace2
-    trace2[old:] = np.einsum("ezw,rwzm->er", E, rows[:, :, z])
+    trace2[old:] = np.tensordot(E, rows[:, :, z].sum(axis=-1), axes=([2, 1], [1, 2]))
     trace2[:old, old:] = trace2[old:, :old].T
     return Moments(
         F0,
-        _sum(F1[:, keep][:, :, keep], starts),
+        F1,
         F2,
-        _sum(cells.F3[:, keep][:, :, keep], starts),
+        _sum(_only(cells.F3, keep), starts),
         cells.log_det,
-        np.append(cells.trace1, np.einsum("ezw,wzm->e", E, A[z])),
+        np.append(cells.trace1, np.tensordot(E, A[z].sum(axis=-1), axes=([2, 1], [0, 1]))),
         trace2,
         cells.trace3,
     )
+
+
+def _only(F: Array, keep: list[int]) -> Array:
+    """The wanted columns, without a copy where all are wanted."""
+    return F if keep == list(range(F.shape[-2])) else F[..., keep, :, :][..., keep, :]
 
 
 def _sum(F: Array, starts: Starts) -> Array:

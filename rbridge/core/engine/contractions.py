@@ -61,8 +61,8 @@ def contract(
         design = layout(snapshot)
     except NotNested as error:
         return dense_forms(snapshot, model, method, str(error))
-    ranges = design.chunks(1 + model.n_base)
-    total = reduce(add, (_chunk(design, model, *rows, derivatives) for rows in ranges))
+    chunks = design.chunks(1 + model.n_base) if model.structured else design.chunks_of_cells()
+    total = reduce(add, (_chunk(design, model, *rows, derivatives) for rows in chunks))
     return _forms(design, model, method, total)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from .correlation import is_markov
 from .covariance import Rows
 
 CHUNK = 32_768  # rows at a time: a few columns of them fit the cache
+CELLS = 8_192  # innermost groups at a time, likewise, where their rows are summed already
 
 
 class NotNested(Exception):
@@ -66,6 +69,39 @@ class Layout:
         cuts = wanted if free else np.unique(units[np.searchsorted(units, wanted, "right") - 1])
         yield from zip(cuts.tolist(), [*cuts[1:].tolist(), self.n])
 
+    def chunks_of_cells(self) -> Iterator[tuple[int, int]]:
+        """As :meth:`chunks`, of about ``CELLS`` innermost groups; all rows where there is none."""
+        if not self.starts:
+            yield 0, self.n
+            return
+        outer, inner = self.starts[0], self.starts[-1]
+        part = np.searchsorted(inner, outer) // CELLS
+        cuts = outer[np.flatnonzero(np.diff(part, prepend=-1))].tolist()
+        yield from zip(cuts, [*cuts[1:], self.n])
+
+    @cached_property
+    def cross(self) -> Array:
+        """(k, k, m) B'B of each innermost group, of all rows where there is none."""
+        cells = self.starts[-1] if self.starts else None
+        if cells is None:
+            return symmetric_sums(self._stacked(0, self.n), self._stacked(0, self.n), None)
+        ends = cells[CELLS::CELLS].tolist()
+        parts = []
+        for start, stop in zip([0, *ends], [*ends, self.n]):
+            B = self._stacked(start, stop)
+            parts.append(symmetric_sums(B, B, between(cells, start, stop)))
+        return np.concatenate(parts, axis=-1)
+
+    def cross_of(self, start: int, stop: int) -> Array:
+        """:attr:`cross` of the innermost groups among the rows ``start:stop``."""
+        if not self.starts:
+            return self.cross
+        first, last = np.searchsorted(self.starts[-1], (start, stop))
+        return np.asarray(self.cross[..., first:last])
+
+    def _stacked(self, start: int, stop: int) -> Array:
+        return np.stack([column[start:stop] for column in self.columns])
+
     def rows(self, start: int, stop: int) -> Rows:
         return slice(start, stop) if self.order is None else self.order[start:stop]
 
@@ -75,7 +111,27 @@ class Layout:
         return tuple(sorted({*outer, *self.x, self.y}))
 
 
+_KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}  # by identity, while they live
+
+
 def layout(snapshot: FitSnapshot) -> Layout:
+    """The layout of a fit's design, kept with the snapshot for the next evaluation.
+
+    Raises
+    ------
+    NotNested, InformationError
+        As :func:`lay_out`.
+    """
+    key = id(snapshot)
+    known = _KEPT.get(key)
+    if known is not None and known[0]() is snapshot:
+        return known[1]
+    found = lay_out(snapshot)
+    _KEPT[key] = weakref.ref(snapshot, lambda _: _KEPT.pop(key, None)), found
+    return found
+
+
+def lay_out(snapshot: FitSnapshot) -> Layout:
     """Lay out the design of a fit.
 
     Raises
@@ -147,6 +203,16 @@ def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, .
         return len(kept) - 1
 
     return kept, [tuple(place(column) for column in group) for group in groups]
+
+
+def symmetric_sums(X: Array, Y: Array, cells: Array | None) -> Array:
+    """Σ over the rows of each cell of x y', known to be symmetric: two (k, n) to (k, k, m)."""
+    if cells is None:
+        return np.asarray((X @ Y.T)[..., None])
+    out = np.empty((len(X), len(X), len(cells)))
+    for i, x in enumerate(X):
+        out[i, i:] = out[i:, i] = np.add.reduceat(x * Y[i:], cells, axis=1)
+    return out
 
 
 def between(starts: Array, start: int, stop: int) -> Array:

@@ -55,6 +55,11 @@ class Model:
         return 0 if self.cor is None or self.cor.fixed else len(self.cor_coefs)
 
     @property
+    def structured(self) -> bool:
+        """Whether there is a correlation structure or a variance function, fixed ones included."""
+        return self.cor is not None or bool(self.var)
+
+    @property
     def n_base(self) -> int:
         """Number of free coefficients of the correlation structure and the variance function."""
         return self.n_cor + sum(int(v.free.sum()) for v in self.var)

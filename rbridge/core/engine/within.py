@@ -11,7 +11,7 @@ from ..arrays import Array
 from .absorb import Moments, Starts
 from .correlation import Correlation, correlation_operator
 from .covariance import relative_deviations
-from .layout import Layout, between
+from .layout import Layout, between, symmetric_sums
 from .model import Model
 
 
@@ -32,13 +32,13 @@ def base_moments(
     derivatives : bool
         False: F0 and log det V only.
     """
+    n = stop - start
+    log_det = n * np.log(model.sigma_sq)
+    if not model.structured:
+        moments = without_parameters(design.cross_of(start, stop) / model.sigma_sq, log_det)
+        return _with_scale(moments, model, n) if derivatives else moments
     rows = design.rows(start, stop)
     B = np.stack([column[rows] for column in design.columns])
-    n = B.shape[1]
-    log_det = n * np.log(model.sigma_sq)
-    if model.cor is None and not model.var:
-        moments = without_parameters(_sums(B, B, cells) / model.sigma_sq, log_det)
-        return _with_scale(moments, model, n) if derivatives else moments
     first, second = np.zeros((0, n)), np.zeros((0, 0, n))
     if model.var:
         s, first, second = relative_deviations(model.var, model.var_coefs, rows)
@@ -49,7 +49,7 @@ def base_moments(
     R = correlation_operator(model.cor, model.cor_coefs, n, rows, groups)
     log_det += R.log_det
     if not derivatives:
-        return without_parameters(_sums(B, R.solve(B), cells), log_det)
+        return without_parameters(symmetric_sums(B, R.solve(B), cells), log_det)
     return _with_scale(_moments(_Whitened(B, R, first, second), cells, log_det), model, n)
 
 
@@ -91,7 +91,7 @@ class _Whitened:
         """U'V̈_ab U, a ≤ b: R̈, WṘ + ṘW, or (s̈/s)R + R(s̈/s) + W_a R W_b + W_b R W_a."""
         n_cor, U = self.n_cor, self.U
         if b < n_cor:
-            return _sums(self.B, self.R.solve_second(a, b, self.B), cells)
+            return symmetric_sums(self.B, self.R.solve_second(a, b, self.B), cells)
         WU = self.first[b - n_cor] * U
         if a < n_cor:
             half = _products(WU, self.VH[a], cells)  # VH = Ṙ U
@@ -107,12 +107,12 @@ def _moments(rows: _Whitened, cells: Starts, log_det: float) -> Moments:
     pairs = base_pairs(r)
     F2 = np.empty((r, r, k, k, m))
     for a, b in pairs:
-        F2[a, b] = _sums(VH[a], H[b], cells) if a == b else _products(VH[a], H[b], cells)
+        F2[a, b] = symmetric_sums(VH[a], H[b], cells) if a == b else _products(VH[a], H[b], cells)
         F2[b, a] = F2[a, b].swapaxes(0, 1)
     trace2, trace3 = _traces(R, first, rows.second)
     return Moments(
-        _sums(rows.B, rows.U, cells),
-        np.array([_sums(rows.B, h, cells) for h in H]).reshape(r, k, k, m),
+        symmetric_sums(rows.B, rows.U, cells),
+        np.array([symmetric_sums(rows.B, h, cells) for h in H]).reshape(r, k, k, m),
         F2,
         np.array([rows.F3(a, b, cells) for a, b in pairs]).reshape(-1, k, k, m),
         log_det,
@@ -129,16 +129,6 @@ def _traces(R: Correlation, first: Array, second: Array) -> tuple[Array, Array]:
     trace2 = np.block([[R.trace2, mixed], [mixed.T, 2 * first @ first.T + hadamard]])
     trace3 = np.block([[R.trace3, mixed], [mixed.T, 2 * second.sum(axis=2) + hadamard]])
     return trace2, trace3
-
-
-def _sums(X: Array, Y: Array, cells: Starts) -> Array:
-    """Σ over the rows of each cell of x y', known to be symmetric: two (k, n) to (k, k, m)."""
-    if cells is None:
-        return np.asarray((X @ Y.T)[..., None])
-    out = np.empty((len(X), len(X), len(cells)))
-    for i, x in enumerate(X):
-        out[i, i:] = out[i:, i] = np.add.reduceat(x * Y[i:], cells, axis=1)
-    return out
 
 
 def _products(X: Array, Y: Array, cells: Starts) -> Array:
