@@ -1,6 +1,6 @@
 """The correlation matrix R of the rows as an operator, with its derivatives.
 
-Three implementations of one interface (r coefficients, n rows; arrays have rows on the last axis):
+Four implementations of one interface (r coefficients, n rows; arrays have rows on the last axis):
 
 =====================  ===========================================================
 ``solve(B)``           R⁻¹ B
@@ -18,8 +18,7 @@ Three implementations of one interface (r coefficients, n rows; arrays have rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +29,9 @@ from ..snapshot import CorStruct
 from .covariance import NotPositiveDefinite as NotPositiveDefinite
 from .covariance import Rows, correlation
 from .jet import Jet, variables
+from .toeplitz import ToeplitzBatch
+
+LONG = 48  # rows of an ARMA series from which dense matrices are the slower way
 
 
 class Correlation(Protocol):
@@ -78,13 +80,20 @@ def correlation_operator(
     covariate = cor.covariate[rows]
     if is_markov(cor):
         return Markov(cor, coefs, covariate, starts)
+    if cor.cor_class == "corCompSymm":
+        return CompoundSymmetry(cor, coefs, n, starts)
     return Dense(cor, coefs, covariate, starts)
 
 
 def is_markov(cor: CorStruct | None) -> bool:
-    """Whether R is φ^lag, whose inverse is tridiagonal once the rows are in order of time."""
+    """Whether R is φ^lag, whose inverse is tridiagonal once the rows are in order of time.
+
+    So it is for corExp along a line without nugget, with φ = exp(−1/range).
+    """
     if cor is None:
         return False
+    if cor.cor_class == "corExp":
+        return cor.covariate.shape[1] == 1 and not cor.nugget
     return cor.cor_class in ("corAR1", "corCAR1") or (
         cor.cor_class == "corARMA" and (cor.p, cor.q) == (1, 0)
     )
@@ -116,7 +125,7 @@ class Identity:
 
 
 class Markov:
-    """AR(1) and continuous AR(1): R⁻¹ is one tridiagonal matrix over all rows of the chunk.
+    """AR(1), continuous AR(1), corExp along a line: R⁻¹ is one tridiagonal matrix over all rows of the chunk.
 
     Notes
     -----
@@ -130,8 +139,8 @@ class Markov:
         linked = np.ones(len(covariate), dtype=bool)
         linked[starts] = False
         linked = linked[1:]
-        phi = variables(coefs)[0]
-        rho = phi ** np.where(linked, np.abs(gap), 1.0) * linked
+        lag, coef = np.where(linked, np.abs(gap), 1.0), variables(coefs)[0]
+        rho = (np.exp(-lag / coef) if cor.cor_class == "corExp" else coef**lag) * linked
         if not (np.abs(rho.value) < 1).all():
             raise NotPositiveDefinite(f"{cor.cor_class}: correlation 1 between two rows")
         rest = 1.0 - rho**2.0
@@ -188,66 +197,181 @@ def _tridiagonal(diagonal: Array, beside: Array, B: Array) -> Array:
     return np.asarray(out)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Groups of equal size s: rows (m, s), pattern (m,) among P, matrices (…, P, s, s)."""
+class CompoundSymmetry:
+    """R = (1 − ρ)I + ρJ in each group: 1 + (s − 1)ρ times the mean, 1 − ρ times what is left."""
+
+    def __init__(self, cor: CorStruct, coefs: Array, n: int, starts: Array) -> None:
+        rho, sizes = float(coefs[0]), np.diff(np.append(starts, n))
+        self._starts, self._sizes, self._rho = starts, sizes, rho
+        self._mean, self._rest = 1 + (sizes - 1) * rho, 1 - rho
+        if not (self._rest > 0 and (self._mean > 0).all()):
+            raise NotPositiveDefinite("corCompSymm: R is not positive definite")
+        mean, rest = (sizes - 1) / self._mean, -1 / self._rest  # ∂log of both
+        free = sizes - 1
+        r = 0 if cor.fixed else 1
+        self.log_det = float(np.log(self._mean).sum() + free.sum() * np.log(self._rest))
+        self.trace1 = np.array([mean.sum() + free.sum() * rest])[:r]
+        self.trace2 = np.array([[mean @ mean + free.sum() * rest**2]])[:r, :r]
+        self.trace3 = np.zeros((r, r))
+        self.diagonals = np.repeat((mean + free * rest) / sizes, sizes)[None][:r]
+
+    def _apply(self, mean: Array, rest: float, B: Array) -> Array:
+        """B with its group means times ``mean`` (m,) and the rest times ``rest``."""
+        means = np.add.reduceat(B, self._starts, axis=-1) / self._sizes
+        return np.asarray(rest * B + np.repeat((mean - rest) * means, self._sizes, axis=-1))
+
+    def solve(self, B: Array) -> Array:
+        return self._apply(1 / self._mean, 1 / self._rest, B)
+
+    def multiply(self, B: Array) -> Array:
+        return self._apply(self._mean, self._rest, B)
+
+    def solve_first(self, c: int, B: Array) -> Array:
+        return self._apply((self._sizes - 1) / self._mean**2, -1 / self._rest**2, B)
+
+    def solve_second(self, c: int, d: int, B: Array) -> Array:
+        return np.zeros_like(B)
+
+    def hadamard(self, W: Array) -> Array:
+        # R⁻¹ = I/(1 − ρ) + βJ in a group, so that R⁻¹ ∘ R = (1/(1 − ρ) + β(1 − ρ))I + βρJ
+        beta = (1 / self._mean - 1 / self._rest) / self._sizes
+        sums = np.add.reduceat(W, self._starts, axis=-1)
+        each = np.repeat(1 / self._rest + beta * self._rest, self._sizes)
+        return np.asarray((W * each) @ W.T + (sums * (beta * self._rho)) @ sums.T)
+
+
+class _Batch(Protocol):
+    """Groups of equal size: rows (m, s), and R⁻¹ and the rest applied to X (..., m, s)."""
 
     rows: Array
-    pattern: Array
-    R: Array
-    inverse: Array
-    first: Array  # R⁻¹ Ṙ_c
-    second: Array  # R⁻¹ R̈_cd
+    log_det: float
+    trace1: Array
+    trace2: Array
+    trace3: Array
+    diagonals: Array
 
-    @property
-    def counts(self) -> Array:
-        return np.bincount(self.pattern, minlength=len(self.R)).astype(float)
+    def solve(self, X: Array) -> Array:
+        ...
 
-    def apply(self, matrix: Array, B: Array) -> Array:
-        """Symmetric ``matrix`` (P, s, s) of each group times B[..., rows]: (..., m, s)."""
-        X = B[..., self.rows]
+    def multiply(self, X: Array) -> Array:
+        ...
+
+    def solve_first(self, c: int, X: Array) -> Array:
+        ...
+
+    def solve_second(self, c: int, d: int, X: Array) -> Array:
+        ...
+
+    def hadamard(self, X: Array) -> Array:
+        ...
+
+
+class DenseBatch:
+    """Groups of equal size s: pattern (m,) among P, matrices (…, P, s, s)."""
+
+    def __init__(
+        self, cor: CorStruct, coefs: Array, rows: Array, pattern: Array, covariate: Array
+    ) -> None:
+        jet = correlation(cor, variables(coefs), covariate)
+        assert isinstance(jet, Jet)
+        R, r = jet.value, 0 if cor.fixed else len(coefs)
+        try:
+            np.linalg.cholesky(R)
+        except np.linalg.LinAlgError:
+            raise NotPositiveDefinite(f"{cor.cor_class}: R is not positive definite") from None
+        self.rows, self._pattern, self._R = rows, pattern, R
+        self._inverse = np.linalg.inv(R)
+        self._first, self._second = self._inverse @ jet.grad[:r], self._inverse @ jet.hess[:r, :r]
+        counts = np.bincount(pattern, minlength=len(R)).astype(float)
+        weighted = counts[:, None, None] * self._first
+        self.log_det = float(counts @ np.linalg.slogdet(R)[1])
+        self.trace1 = np.einsum("p,cpii->c", counts, self._first)
+        flipped = self._first.swapaxes(-1, -2)
+        self.trace2 = np.tensordot(weighted, flipped, axes=([1, 2, 3], [1, 2, 3]))
+        self.trace3 = np.einsum("p,cdpii->cd", counts, self._second)
+        self.diagonals = np.einsum("cpii->cpi", self._first)[:, pattern]
+
+    def _apply(self, matrix: Array, X: Array) -> Array:
+        """Symmetric ``matrix`` (P, s, s) of each group times X (..., m, s)."""
         if len(matrix) == 1:
             return np.asarray(X @ matrix[0])
-        return np.asarray(np.einsum("...ms,mst->...mt", X, matrix[self.pattern], optimize=True))
+        return np.asarray((X[..., None, :] @ matrix[self._pattern])[..., 0, :])
+
+    def solve(self, X: Array) -> Array:
+        return self._apply(self._inverse, X)
+
+    def multiply(self, X: Array) -> Array:
+        return self._apply(self._R, X)
+
+    def solve_first(self, c: int, X: Array) -> Array:
+        return self._apply(self._first[c] @ self._inverse, X)
+
+    def solve_second(self, c: int, d: int, X: Array) -> Array:
+        return self._apply(self._second[c, d] @ self._inverse, X)
+
+    def hadamard(self, X: Array) -> Array:
+        return self._apply(self._R * self._inverse, X)
 
 
 class Dense:
-    """Any structure: dense matrices, once for each distinct pattern of the covariate."""
+    """Any structure, batch by batch of groups of one size.
+
+    Dense matrices, once for each distinct pattern of the covariate; long ARMA series without gaps
+    go by :class:`~rbridge.core.engine.toeplitz.ToeplitzBatch`.
+    """
 
     def __init__(self, cor: CorStruct, coefs: Array, covariate: Array, starts: Array) -> None:
         r = 0 if cor.fixed else len(coefs)
-        self._batches = [_batch(cor, coefs, *b) for b in equal_sizes(cor, covariate, starts)]
-        self.log_det = 0.0
-        self.trace1, self.trace2, self.trace3 = np.zeros(r), np.zeros((r, r)), np.zeros((r, r))
+        sizes = equal_sizes(cor, covariate, starts)
+        self._batches = [batch for size in sizes for batch in _batches(cor, coefs, *size)]
+        self.log_det = sum(batch.log_det for batch in self._batches)
+        self.trace1 = sum((batch.trace1 for batch in self._batches), np.zeros(r))
+        self.trace2 = sum((batch.trace2 for batch in self._batches), np.zeros((r, r)))
+        self.trace3 = sum((batch.trace3 for batch in self._batches), np.zeros((r, r)))
         self.diagonals = np.zeros((r, len(covariate)))
         for batch in self._batches:
-            counts, first = batch.counts, batch.first
-            self.log_det += float(counts @ np.linalg.slogdet(batch.R)[1])
-            self.trace1 += np.einsum("p,cpii->c", counts, first)
-            self.trace2 += np.einsum("cpij,dpji->cd", counts[:, None, None] * first, first)
-            self.trace3 += np.einsum("p,cdpii->cd", counts, batch.second)
-            self.diagonals[:, batch.rows] = np.einsum("cpii->cpi", first)[:, batch.pattern]
+            self.diagonals[:, batch.rows] = batch.diagonals
 
-    def _apply(self, B: Array, matrices: Iterator[Array]) -> Array:
+    def _apply(self, B: Array, what: Callable[[_Batch, Array], Array]) -> Array:
         out = np.empty_like(B)
-        for batch, matrix in zip(self._batches, matrices):
-            out[..., batch.rows] = batch.apply(matrix, B)
+        for batch in self._batches:
+            out[..., batch.rows] = what(batch, B[..., batch.rows])
         return out
 
     def solve(self, B: Array) -> Array:
-        return self._apply(B, (b.inverse for b in self._batches))
+        return self._apply(B, lambda batch, X: batch.solve(X))
 
     def multiply(self, B: Array) -> Array:
-        return self._apply(B, (b.R for b in self._batches))
+        return self._apply(B, lambda batch, X: batch.multiply(X))
 
     def solve_first(self, c: int, B: Array) -> Array:
-        return self._apply(B, (b.first[c] @ b.inverse for b in self._batches))
+        return self._apply(B, lambda batch, X: batch.solve_first(c, X))
 
     def solve_second(self, c: int, d: int, B: Array) -> Array:
-        return self._apply(B, (b.second[c, d] @ b.inverse for b in self._batches))
+        return self._apply(B, lambda batch, X: batch.solve_second(c, d, X))
 
     def hadamard(self, W: Array) -> Array:
-        return np.asarray(W @ self._apply(W, (b.R * b.inverse for b in self._batches)).T)
+        return np.asarray(W @ self._apply(W, lambda batch, X: batch.hadamard(X)).T)
+
+
+def _batches(
+    cor: CorStruct, coefs: Array, rows: Array, pattern: Array, covariate: Array
+) -> Iterator[_Batch]:
+    """Groups of one size as dense matrices; without their long series at consecutive times."""
+    if cor.cor_class != "corARMA" or rows.shape[1] < max(LONG, cor.p + 1, cor.q + 1):
+        yield DenseBatch(cor, coefs, rows, pattern, covariate)
+        return
+    order = np.argsort(covariate[..., 0], axis=1, kind="stable")
+    gaps = np.diff(np.take_along_axis(covariate[..., 0], order, axis=1), axis=1)
+    whole = (np.rint(gaps) == 1).all(axis=1)
+    at = whole[pattern]
+    if at.any():
+        sorted_rows = np.take_along_axis(rows[at], order[pattern[at]], axis=1)
+        r = 0 if cor.fixed else len(coefs)
+        yield ToeplitzBatch(coefs[: cor.p], coefs[cor.p :], r, sorted_rows)
+    if not at.all():
+        left, places = np.unique(pattern[~at], return_inverse=True)
+        yield DenseBatch(cor, coefs, rows[~at], places, covariate[left])
 
 
 def equal_sizes(
@@ -265,15 +389,3 @@ def equal_sizes(
         else:
             flat, pattern = np.unique(values.reshape(len(rows), -1), axis=0, return_inverse=True)
             yield rows, pattern.reshape(-1), flat.reshape(len(flat), s, -1)
-
-
-def _batch(cor: CorStruct, coefs: Array, rows: Array, pattern: Array, covariate: Array) -> _Batch:
-    jet = correlation(cor, variables(coefs), covariate)
-    assert isinstance(jet, Jet)
-    R, r = jet.value, 0 if cor.fixed else len(coefs)
-    try:
-        np.linalg.cholesky(R)
-    except np.linalg.LinAlgError:
-        raise NotPositiveDefinite(f"{cor.cor_class}: R is not positive definite") from None
-    inverse = np.linalg.inv(R)
-    return _Batch(rows, pattern, R, inverse, inverse @ jet.grad[:r], inverse @ jet.hess[:r, :r])

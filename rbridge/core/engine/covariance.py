@@ -111,6 +111,12 @@ def arma_acf(phi: Coefs, theta: Coefs, p: int, q: int, max_lag: int) -> Any:
     Yule-Walker at every lag: γ_k − Σ_j φ_j γ_|k−j| = Σ_{j≥k} θ_j ψ_{j−k}, with θ_0 = 1 and the
     MA(∞) weights ψ_k = θ_k + Σ_j φ_j ψ_{k−j}.
     """
+    gamma = arma_start(phi, theta, p, q, max_lag)[0]
+    return gamma / gamma[0]
+
+
+def arma_start(phi: Coefs, theta: Coefs, p: int, q: int, max_lag: int) -> tuple[Any, list[Any]]:
+    """Autocovariances at the lags 0 … ``max_lag`` for innovations of variance 1, and ψ_0 … ψ_q."""
     lags = np.arange(max(max_lag, p, q) + 1)
     moving = [1.0, *(theta[j] for j in range(q))]
     psi: list[Any] = []
@@ -122,8 +128,7 @@ def arma_acf(phi: Coefs, theta: Coefs, p: int, q: int, max_lag: int) -> Any:
     b: Any = np.zeros(len(lags))
     for k in range(q + 1):
         b = b + sum(moving[j] * psi[j - k] for j in range(k, q + 1)) * (lags == k).astype(float)
-    gamma = solve(A, b)
-    return gamma / gamma[0]
+    return solve(A, b), psi
 
 
 def _distance(covariate: Array, metric: str = "euclidean") -> Array:
