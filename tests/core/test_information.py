@@ -111,6 +111,7 @@ def test_cutting_into_chunks(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     fit = designs.CASES[name]
     whole = contract(fit)
     monkeypatch.setattr(layout, "CHUNK", 7)
+    monkeypatch.setattr(layout, "CELLS", 2)
     pieces = contract(fit)
     for kind in KINDS:
         expected = information_from(whole, kind).matrix
