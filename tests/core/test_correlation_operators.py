@@ -27,7 +27,9 @@ from rbridge.core.snapshot import CorStruct
 COUNTS = [7, 1, 9, 7, 4, 2]
 CODES = designs.groups(COUNTS)
 TIME = np.concatenate([np.arange(float(c)) for c in COUNTS])
-GAPS = np.concatenate([np.cumsum([0.7, 0.2, 1.4, 0.3, 2.1, 0.4, 0.9, 1.1, 0.6][:c]) for c in COUNTS])
+GAPS = np.concatenate(
+    [np.cumsum([0.7, 0.2, 1.4, 0.3, 2.1, 0.4, 0.9, 1.1, 0.6][:c]) for c in COUNTS]
+)
 
 
 def arma(values: Sequence[float], p: int, q: int, at: np.ndarray = TIME) -> CorStruct:

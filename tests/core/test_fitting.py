@@ -13,14 +13,16 @@ import pytest
 from scipy.optimize import minimize_scalar
 from test_profile import best, log_density, realistic
 
+from rbridge.core.fitting import native
 from rbridge.core.fitting.coding import Coding
 from rbridge.core.fitting.held import Held, maximise_held
 from rbridge.core.fitting.maximum import estimate, maximise
 from rbridge.core.fitting.newton import trust_step
+from rbridge.core.fitting.solution import solution
 from rbridge.core.fitting.surface import Surface
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.parameters import theta
-from rbridge.core.snapshot import FitSnapshot
+from rbridge.core.snapshot import ApVar, FitSnapshot
 
 RECORDS = sorted((Path(__file__).parents[1] / "reference" / "nlme").glob("*.json"))
 
@@ -48,6 +50,53 @@ def test_no_optimum_of_nlme_is_higher(path: Path) -> None:
     found = estimate(forgetful(fit))
     assert found.converged and found.slope < 1e-6
     assert found.log_lik > log_likelihood(fit) - 1e-8
+
+
+# --- what follows from θ --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_the_linear_part_is_nlmes(path: Path) -> None:
+    """β̂, its covariance, random effects and fitted values at nlme's own θ."""
+    fit = recorded(path)
+    found = solution(replace(fit, beta=fit.beta + 1))
+    unit = np.sqrt(np.diag(fit.vcov))
+    moved = path.stem == "varPower-fitted"  # nlme renews the weights once more, not the fit
+    close = 1e-5 if moved else 1e-6
+    np.testing.assert_allclose(found.beta / unit, fit.beta / unit, atol=close)
+    n, p = fit.X.shape
+    inflation = n / (n - p) if fit.kind == "gls" and fit.method == "ML" else 1.0
+    scaled = fit.vcov / np.outer(unit, unit)
+    np.testing.assert_allclose(found.vcov * inflation / np.outer(unit, unit), scaled, atol=close)
+    np.testing.assert_allclose(found.fitted, fit.fitted, atol=close * fit.sigma)
+    for b, level in zip(found.b, fit.levels):
+        np.testing.assert_allclose(b, level.b, atol=close * np.sqrt(level.D.max()))
+
+
+@pytest.mark.parametrize("name", ["orthodont-seed", "orthodont-seed-ml", "corAR1-gls", "varIdent"])
+def test_a_native_fit_holds_what_nlmes_does(name: str) -> None:
+    """apVar only to nlme's finite differences (1e-2); the rest to its stopping rule."""
+    nlme = recorded(next(path for path in RECORDS if path.stem == name))
+    found, _ = native.fit(forgetful(nlme))
+    assert found.log_lik == pytest.approx(nlme.log_lik, abs=1e-6)
+    for field in ("beta", "std_error", "vcov", "sigma", "df"):
+        np.testing.assert_allclose(getattr(found, field), getattr(nlme, field), rtol=1e-3)
+    assert isinstance(found.apvar, ApVar) and isinstance(nlme.apvar, ApVar)
+    np.testing.assert_allclose(found.apvar.pars, nlme.apvar.pars, rtol=1e-3, atol=1e-3)
+    scale = np.sqrt(np.diag(nlme.apvar.cov))
+    gap = (found.apvar.cov - nlme.apvar.cov) / np.outer(scale, scale)
+    assert np.abs(gap).max() < 2e-2
+
+
+def test_weights_from_the_fitted_values_are_a_fixed_point() -> None:
+    nlme = recorded(next(path for path in RECORDS if path.stem == "varPower-fitted"))
+    blank = forgetful(nlme)
+    blank = replace(blank, var=(replace(blank.var[0], covariate=np.ones(nlme.n)),))
+    found, maximum = native.fit(blank, {0: "fitted"})
+    assert maximum.converged
+    np.testing.assert_allclose(found.var[0].covariate, found.fitted[:, -1], rtol=1e-8)
+    np.testing.assert_allclose(theta(found).values, theta(nlme).values, rtol=2e-3)
+    assert found.log_lik == pytest.approx(nlme.log_lik, abs=1e-3)
 
 
 # --- closed forms -------------------------------------------------------------------------------

@@ -1,0 +1,150 @@
+"""A whole fit without nlme: the snapshot of a model and its data, with the estimates found here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from ...errors import InformationError
+from .. import parameters
+from ..arrays import Array
+from ..engine.contractions import contract
+from ..engine.forms import Forms
+from ..engine.model import Model, model_at
+from ..information import information_from
+from ..snapshot import ApVar, ApVarUnavailable, FitSnapshot
+from .maximum import Maximum, estimate, maximise
+from .solution import Solution, solution
+from .start import least_squares
+
+Computed = Literal["fitted", "resid"]
+_STILL = 1e-9  # change of a computed covariate, relative to its size, at a fixed point
+_MOST_ROUNDS = 200
+_NO_STRUCTURE = "there is no free structure parameter"
+_NOT_POSITIVE = "Non-positive definite approximate variance-covariance"
+
+
+def fit(
+    snapshot: FitSnapshot, computed: Mapping[int, Computed] | None = None
+) -> tuple[FitSnapshot, Maximum]:
+    """Fit a model from its data alone.
+
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+        The model and the data. Estimates in it are not read, but for df, which are the design's,
+        and the coding (``natural``) and names of ``apvar``.
+    computed : mapping of int to {"fitted", "resid"}, optional
+        Components of the variance function whose covariate comes from the fit itself.
+
+    Returns
+    -------
+    snapshot, maximum
+        All that nlme's fit would hold, as nlme defines it; apVar from the exact Hessian.
+
+    Notes
+    -----
+    A computed covariate is a fixed point: that of the fit that it leads to (Pinheiro and Bates
+    2000, section 5.2), so the likelihood is at a maximum for the weights that it ends with.
+    """
+    computed = computed or {}
+    if not computed:
+        found = estimate(snapshot)
+        return completed(snapshot, found), found
+    beta = least_squares(snapshot.X, snapshot.y)
+    plain = Solution(beta, np.empty((0, 0)), (), (snapshot.X @ beta)[:, None])
+    now = _weighted(snapshot, computed, plain)
+    found = estimate(now)
+    for _ in range(_MOST_ROUNDS):
+        ahead = _weighted(now, computed, solution(now, found.theta))
+        change = _change(now, ahead, computed)
+        now, found = ahead, maximise(ahead, found.theta)
+        if change < _STILL:
+            return completed(now, found), found
+    return completed(now, replace(found, converged=False)), replace(found, converged=False)
+
+
+def _weighted(
+    snapshot: FitSnapshot, computed: Mapping[int, Computed], found: Solution
+) -> FitSnapshot:
+    """The snapshot with fitted values or residuals, innermost level, for covariates."""
+    values = {"fitted": found.fitted[:, -1], "resid": snapshot.y - found.fitted[:, -1]}
+    var = tuple(
+        replace(v, covariate=values[computed[i]]) if i in computed else v
+        for i, v in enumerate(snapshot.var)
+    )
+    return replace(snapshot, var=var)
+
+
+def _change(old: FitSnapshot, new: FitSnapshot, computed: Mapping[int, Computed]) -> float:
+    pairs = [(old.var[i].covariate, new.var[i].covariate) for i in computed]
+    return max(
+        float(np.abs(a - b).max() / np.abs(b).max())
+        for a, b in pairs
+        if a is not None and b is not None
+    )
+
+
+def completed(snapshot: FitSnapshot, found: Maximum) -> FitSnapshot:
+    """The snapshot with all that follows from θ̂, as nlme defines it.
+
+    Notes
+    -----
+    Standard errors as R's ``summary``: under ML with n/(n − p) times the variances, which for gls
+    stands in ``vcov`` too. ``log_lik`` is the likelihood also where nlme's is not (fixed σ, REML).
+    """
+    model, linear = model_at(snapshot, found.theta), solution(snapshot, found.theta)
+    n, p = snapshot.X.shape
+    inflation = n / (n - p) if snapshot.method == "ML" else 1.0
+    vcov = linear.vcov * (inflation if snapshot.kind == "gls" else 1.0)
+    at_estimates = replace(
+        snapshot,
+        beta=linear.beta,
+        vcov=vcov,
+        std_error=np.sqrt(np.diag(linear.vcov) * inflation),
+        levels=tuple(
+            replace(level, D=D, b=b) for level, D, b in zip(snapshot.levels, model.D, linear.b)
+        ),
+        var=tuple(replace(v, values=c) for v, c in zip(snapshot.var, model.var_coefs)),
+        cor=replace(snapshot.cor, values=model.cor_coefs) if snapshot.cor else None,
+        sigma=float(np.sqrt(model.sigma_sq)),
+        log_lik=found.log_lik,
+        fitted=linear.fitted,
+        converged=found.converged,
+        warnings=(),
+    )
+    return replace(at_estimates, apvar=apvar(at_estimates, model))
+
+
+def apvar(snapshot: FitSnapshot, model: Model) -> ApVar | ApVarUnavailable:
+    """nlme's apVar at the estimates, by the exact Hessian of the log-likelihood.
+
+    I_u = J'I_θJ at a maximum, J = ∂θ/∂u.
+    """
+    if snapshot.kind == "gls" and not model.n_base:
+        return ApVarUnavailable(_NO_STRUCTURE)
+    try:
+        with np.errstate(all="ignore"):
+            pars = parameters.unconstrained_from_natural(snapshot, model.theta)
+            forms = contract(snapshot, model.theta)
+            cov = _inverse(_in_pars(snapshot, forms, pars))
+    except (InformationError, np.linalg.LinAlgError):
+        return ApVarUnavailable(_NOT_POSITIVE)
+    natural, known = parameters.is_natural(snapshot), snapshot.apvar
+    names = known.names if isinstance(known, ApVar) else model.names
+    return ApVar(names, pars, cov, natural)
+
+
+def _in_pars(snapshot: FitSnapshot, forms: Forms, pars: Array) -> Array:
+    """Observed information about nlme's Pars, (r, r)."""
+    J = parameters.jacobian(snapshot, pars)
+    return np.asarray(J.T @ information_from(forms, "observed").matrix @ J)
+
+
+def _inverse(information: Array) -> Array:
+    if not np.isfinite(information).all() or np.linalg.eigvalsh(information)[0] <= 0:
+        raise InformationError(_NOT_POSITIVE)
+    return np.asarray(np.linalg.inv(information))
