@@ -126,7 +126,7 @@ def free_of_scale(point: Evaluation, fixed_sigma: bool) -> Local:
     H, M = _without_last(point.hessian), _without_last(point.metric)
     local = Local.of(point.log_lik, point.gradient[:-1], H, M, size)
     axes = np.vstack([local.axes, np.zeros(len(H))])
-    return Local(local.value, local.gradient, local.hessian, axes, size)
+    return replace(local, axes=axes)
 
 
 def _without_last(A: Array) -> Array:

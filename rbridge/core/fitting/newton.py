@@ -11,8 +11,9 @@ from ..arrays import Array
 from .surface import Evaluation
 
 _FLAT = 2e-7  # slope at a maximum, per standard error
-_RADIUS = 4.0  # standard errors; where the first step may lead
-_WIDEST = 64.0
+_RADIUS = 4.0  # standard errors; where the first step may always lead
+_FAR = 0.5  # of a coordinate, and where the first step may lead too
+_GROWTH = 16.0  # of the radius, at most
 _LEAST_RADIUS = 1e-12
 _MOST_STEPS = 200
 _ROUNDING = 4e-15  # of a log-likelihood, relative to the sum of the terms in it
@@ -24,7 +25,8 @@ class Local:
     """The function around a point: gradient and Hessian in units of one standard error.
 
     ``axes`` (d, d) has the units in its columns: metric⁻¹ = axes axes'. ``size`` is that of
-    the terms in ``value``, which decides how it is rounded.
+    the terms in ``value``, which decides how it is rounded; ``reach`` is that of one unit of the
+    coordinate that is known worst, in standard errors.
     """
 
     value: float
@@ -32,12 +34,14 @@ class Local:
     hessian: Array
     axes: Array
     size: float
+    reach: float
 
     @classmethod
     def of(cls, value: float, gradient: Array, hessian: Array, metric: Array, size: float) -> Local:
         values, vectors = np.linalg.eigh(metric)
+        reach = float(np.sqrt(np.diag(metric).min(initial=np.inf)))
         axes = vectors / np.sqrt(np.maximum(values, values[-1:] * 1e-14))
-        return cls(value, axes.T @ gradient, axes.T @ hessian @ axes, axes, size)
+        return cls(value, axes.T @ gradient, axes.T @ hessian @ axes, axes, size, reach)
 
     @property
     def slope(self) -> float:
@@ -108,7 +112,8 @@ def climb(
     if found is None:
         return None
     point, now = found
-    radius = _RADIUS
+    radius = max(_RADIUS, _FAR * now.reach)
+    widest = _GROWTH * radius
     for _ in range(_MOST_STEPS):
         step, rise = trust_step(now.gradient, now.hessian, radius)
         if now.slope < _FLAT and rise < _RISING:
@@ -125,7 +130,7 @@ def climb(
         if gain < 0.25 * rise:
             radius = length / 4
         elif gain > 0.75 * rise and length > 0.8 * radius:
-            radius = min(2 * radius, _WIDEST)
+            radius = min(2 * radius, widest)
         if tried is not None and gain > 1e-4 * rise:
             point, now = tried
         elif radius < _LEAST_RADIUS:

@@ -185,13 +185,13 @@ def _of_correlation(cor: CorStruct) -> list[Array]:
     if cor.cor_class == "corCAR1":
         gap = np.diff(cor.covariate[:, 0].astype(float))[np.diff(cor.codes) == 0]
         typical = float(np.median(np.abs(gap))) if len(gap) else 1.0
-        return [np.array([_logit(share ** (1 / typical))]) for share in (0.2, 0.6)]
+        return [np.array([_logit(0.4 ** (1 / typical))])]
     if cor.cor_class == "corCompSymm":
         return [np.array([_logit((0.2 - cor.lower) / (1 - cor.lower))])]
     if cor.cor_class == "corARMA" and k > 1:
         return _of_arma(cor)
     if cor.cor_class in ("corAR1", "corARMA"):
-        return [np.array([2 * np.arctanh(r)]) for r in (0.0, 0.5)]
+        return [np.array([2 * np.arctanh(0.3)])]
     return [np.zeros(k)]
 
 
