@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InstallationError, RNotFoundError
-from .locate import r_home
+from .locate import r_home, temporary_folder
 from .signals import leave_signals_to_others, same_handlers
 
 # R reads these when it loads a module or looks for its own files, long after the start.
@@ -27,6 +27,7 @@ def start() -> None:
         R or rpy2 is missing, or the one does not fit the other.
     """
     home = r_home()
+    temporary_folder().rmdir()
     leave_signals_to_others()
     with _same_environment(home), same_handlers(), _same_locale():
         _load_and_start()

@@ -15,7 +15,7 @@ from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
 from ..model.spec import ModelSpec, gls_spec, lme_spec
 from ..options import did_you_mean
-from .toml_lines import key_lines
+from .toml_lines import MOST_PARTS, deep_key, key_lines
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -94,6 +94,8 @@ def load_suite(path: str | Path) -> tuple[Case, ...]:
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        if line := deep_key(text):
+            raise SuiteError(f"{path}:{line}: a key of more than {MOST_PARTS} parts")
         content = tomllib.loads(text)
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read: {error.strerror}") from None
