@@ -27,6 +27,8 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         if value is None:
             continue
         array = np.array(value, order="C")
+        if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
+            array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"
         if array.dtype.kind not in "fib":
             raise SnapshotError(f"{where} must be numeric, not {array.dtype}")
