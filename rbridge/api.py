@@ -104,7 +104,7 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
 def fit_spec(spec: ModelSpec, data: pd.DataFrame) -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
     fitted = nlme.fit(spec, data)
-    return LmeResults(fitted.snapshot, fitted, data.index)
+    return LmeResults(fitted.snapshot, fitted, data.index, data)
 
 
 def load(path: str | PathLike[str]) -> LmeResults:

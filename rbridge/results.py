@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .analysis.acf import Acf, acf
 from .analysis.anova import anova
 from .analysis.derive import What, derive
 from .analysis.diagnostics import diagnostics
@@ -25,13 +26,16 @@ from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
 from .analysis.summary import summary
 from .analysis.tidy import tidy
+from .analysis.variogram import Variogram, variogram
 from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
+from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
+from .r.nlme import Fitted
 from .show.report import Report
 
 if TYPE_CHECKING:
@@ -44,6 +48,18 @@ class LmeResults(Fit):
     Everything but :attr:`lmeinfo` and :meth:`predict` on new data works without R, from
     :attr:`snapshot` alone.
     """
+
+    _data: pd.DataFrame | None = None  # the user's own, for what needs other columns of it
+
+    def __init__(
+        self,
+        snapshot: FitSnapshot,
+        fitted: Fitted | None = None,
+        index: Any = None,
+        data: pd.DataFrame | None = None,
+    ) -> None:
+        super().__init__(snapshot, fitted, index)
+        self._data = data
 
     def intervals(
         self,
@@ -280,6 +296,32 @@ class LmeResults(Fit):
         refit that fails is tried once more with ``opt="optim"``; the result counts both.
         """
         return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
+
+    def acf(
+        self, max_lag: int | None = None, residuals: str = "pearson", *, form: str | None = None
+    ) -> Acf:
+        """Autocorrelation of the residuals by lag, nlme's ``ACF``: :func:`rbridge.analysis.acf.acf`.
+
+        Returns a DataFrame ``lag acf n`` with a ``.plot()``.
+        """
+        return acf(self, max_lag, residuals, form=form, data=self._data)
+
+    def variogram(
+        self,
+        form: str | None = None,
+        residuals: str = "pearson",
+        max_dist: float | None = None,
+        robust: bool = False,
+        *,
+        metric: str | None = None,
+    ) -> Variogram:
+        """Semivariances of the residuals by distance, nlme's ``Variogram``.
+
+        See :func:`rbridge.analysis.variogram.variogram`. Returns a DataFrame
+        ``dist variogram n_pairs`` with a ``.plot()``.
+        """
+        options = {"metric": metric, "data": self._data}
+        return variogram(self, form, residuals, max_dist, robust, **options)
 
     def plot_varcomp(
         self,
