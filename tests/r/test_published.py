@@ -113,7 +113,7 @@ def test_the_readme_of_mmrm() -> None:
     table = fit.fixed_effects("satterthwaite").loc[figures["coefficients"]["coefficient"]]
     for name, more in (("estimate", 5e-4), ("se", 2e-4), ("df", 0.02), ("t", 1e-3)):
         printed(table[name], figures["coefficients"][name], more)
-    near(fit.cov_visits, figures["covariance"]["values"], 1e-3)
+    near(fit.cov_visits, figures["covariance"]["values"], 1e-3, 0.01)  # where mmrm stopped
 
 
 # Others ------------------------------------------------------------------------------------------
