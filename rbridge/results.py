@@ -19,6 +19,7 @@ from .analysis.fixed_effects import (
     hypothesis_test,
     joint_cov,
 )
+from .analysis.groups import coef, cov_marginal, ranef
 from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
 from .analysis.means import MarginalMeans, means
@@ -297,12 +298,30 @@ class LmeResults(Fit):
         """
         return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
 
+    def coef(self, level: int | str | None = None) -> pd.DataFrame:
+        """Coefficients of each group, fixed plus random: :func:`rbridge.analysis.groups.coef`."""
+        return coef(self, level)
+
+    def ranef(self, level: int | str | None = None, augment: bool = False) -> pd.DataFrame:
+        """Random effects of one level, with ``augment`` beside the groups' covariates.
+
+        See :func:`rbridge.analysis.groups.ranef`.
+        """
+        return ranef(self, level, augment, data=self._data)
+
+    def cov_marginal(self, group: Any = None, *, conditional: bool = False) -> pd.DataFrame:
+        """Covariance of the responses of one group's rows, nlme's ``getVarCov``.
+
+        See :func:`rbridge.analysis.groups.cov_marginal`.
+        """
+        return cov_marginal(self, group, conditional=conditional)
+
     def acf(
         self, max_lag: int | None = None, residuals: str = "pearson", *, form: str | None = None
     ) -> Acf:
-        """Autocorrelation of the residuals by lag, nlme's ``ACF``: :func:`rbridge.analysis.acf.acf`.
+        """Autocorrelation of the residuals by lag, nlme's ``ACF``.
 
-        Returns a DataFrame ``lag acf n`` with a ``.plot()``.
+        See :func:`rbridge.analysis.acf.acf`. Returns a DataFrame ``lag acf n`` with a ``.plot()``.
         """
         return acf(self, max_lag, residuals, form=form, data=self._data)
 
