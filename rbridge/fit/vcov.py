@@ -214,7 +214,8 @@ def delta_method(
     Parameters
     ----------
     g : callable
-        From the (r,) vector of estimates to a number or a (k,) vector, in numpy.
+        From the (r,) vector of estimates to a number or a (k,) vector, in numpy. Where the
+        estimates have names it may ask for them: ``lambda b: b["armHigh"] - b["armLow"]``.
     estimates : Series, mapping or (r,) array
     cov : DataFrame or (r, r) array
         Covariance of the estimates. A DataFrame is aligned to the names of a Series.
@@ -240,11 +241,22 @@ def delta_method(
     series = pd.Series(dict(estimates)) if isinstance(estimates, Mapping) else estimates
     if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
         cov = _by_name(cov, series)
+    if isinstance(series, pd.Series):
+        g = _by_names(g, series)
     result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
     labels = _labels(names, len(result.estimates))
     found = pd.Series(result.estimates, labels, name="estimate")
     cov = square(result.cov, labels)
     return VarcompVcov(found, cov, "delta", "the delta method", what=DERIVED)
+
+
+def _by_names(g: Callable[..., Any], estimates: pd.Series) -> Callable[..., Any]:
+    """``g`` as a function of an array; one that no array will do for is given a Series."""
+    try:
+        g(np.asarray(estimates))
+        return g
+    except (LookupError, AttributeError, TypeError):
+        return lambda values: g(pd.Series(values, index=estimates.index))
 
 
 def _labels(names: str | Sequence[str] | None, n: int) -> list[str]:
