@@ -61,10 +61,9 @@ class Refit:
     def of(cls, fit: Fit, entropy: int) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
         spec, design = fit.spec, fit.in_r("a bootstrap").design
-        right = spec.fixed.split("~", 1)[1]
         control = {**spec.control, "apVar": False}
         names = tuple(estimates_of(fit.snapshot).index)
-        refitted = replace(spec, fixed=f"{RESPONSE} ~{right}", control=control)
+        refitted = spec.with_response(RESPONSE, control=control)
         return cls(refitted, _with_response(design), process(fit.snapshot), names, entropy)
 
     def replicates(self, start: int, stop: int) -> list[Replicate]:
