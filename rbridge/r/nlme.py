@@ -119,10 +119,16 @@ def explained(
         if columns:
             listed = ", ".join(map(back, columns))
             message += f" — the other fixed effects determine {listed}: leave out what repeats"
+        far = [repr(name) for name, token in design.names.value.items() if _far(design, token)]
+        if far:
+            listed = ", ".join(far)
+            message += f" — {listed} lies far from 0 for its spread: subtract its mean first"
     if error.message.startswith("contrasts can be applied only"):
         alone = [name for name, token in design.names.value.items() if _one_value(design, token)]
         message += f" — columns with a single value: {', '.join(map(repr, alone))}"
-    if _NOT_CONVERGED.search(message):
+    if "function evaluation limit" in message:
+        message += " — allow more evaluations: control={'msMaxEval': 1000, 'msMaxIter': 500}"
+    elif _NOT_CONVERGED.search(message):
         message += (
             " — try control={'opt': 'optim'}, more iterations (maxIter, msMaxIter), predictors "
             "that are centred and scaled, or a simpler random part"
@@ -137,6 +143,17 @@ def _aliased(r: RSession, model: dict[str, Any]) -> tuple[str, ...]:
     except RError:
         return ()
     return columns
+
+
+_FAR = 1e4  # a mean of so many standard deviations leaves few digits to X'X
+
+
+def _far(design: Design, token: str) -> bool:
+    column = design.columns[token]
+    if column.kind == "factor" or not len(column.values):
+        return False
+    values = column.values.astype(float)
+    return bool(abs(values.mean()) > _FAR * values.std() > 0)
 
 
 def _one_value(design: Design, token: str) -> bool:
