@@ -19,6 +19,7 @@ from .analysis.fixed_effects import (
     hypothesis_test,
     joint_cov,
 )
+from .analysis.given import given
 from .analysis.groups import coef, cov_marginal, ranef
 from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
@@ -27,6 +28,7 @@ from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
 from .analysis.summary import summary
 from .analysis.tidy import tidy
+from .analysis.update import updated
 from .analysis.variogram import Variogram, variogram
 from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
@@ -36,6 +38,7 @@ from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
+from .r import nlme
 from .r.nlme import Fitted
 from .show.report import Report
 
@@ -297,6 +300,40 @@ class LmeResults(Fit):
         refit that fails is tried once more with ``opt="optim"``; the result counts both.
         """
         return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
+
+    def update(
+        self, fixed: str | None = None, *, data: pd.DataFrame | None = None, **changes: Any
+    ) -> LmeResults:
+        """The model fitted again with other parts, R's ``update``.
+
+        Parameters
+        ----------
+        fixed : str, optional
+            ``". ~ . + x"``, ``"log(.) ~ . - x:z"``: the dots are the sides of the fitted formula,
+            as in R's ``update.formula``.
+        data : DataFrame, optional
+            By default the frame of the fit, as it is now: columns that the fitted model has must
+            not have changed, others may be new.
+        **changes
+            ``random``, ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
+            ``na_action``, as for :func:`rbridge.lme`; None takes a structure away. ``random``
+            without groups (``rb.pdDiag("~ age")``) keeps those of the model.
+
+        Returns
+        -------
+        LmeResults
+
+        Raises
+        ------
+        DataError
+            Without ``data``: the frame has changed since the fit, or the result came without it.
+        SpecError, FormulaError, StructureError, FitError
+            As :func:`rbridge.lme`.
+        """
+        spec = updated(self.spec, fixed, changes)
+        frame = given(self, self._data, "update without data=") if data is None else data
+        fitted = nlme.fit(spec, frame)
+        return LmeResults(fitted.snapshot, fitted, frame.index, frame)
 
     def coef(self, level: int | str | None = None) -> pd.DataFrame:
         """Coefficients of each group, fixed plus random: :func:`rbridge.analysis.groups.coef`."""

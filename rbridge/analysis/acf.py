@@ -100,20 +100,18 @@ def _series(fit: Fit, form: str | None, data: pd.DataFrame | None) -> tuple[Arra
         return codes, row_order(fit.snapshot, codes), f"{where}, by order"
     if len(names) > 1:
         raise SpecError(f"the lags are counted by one time, not {len(names)}: form='~ time'")
-    return (
-        codes,
-        _whole(numbers(frame, names, rows)[:, 0], codes, names[0]),
-        f"{where}, by {names[0]}",
-    )
+    times = _whole(numbers(frame, names, rows)[:, 0], codes, names[0])
+    return codes, times, f"{where}, by {names[0]}"
 
 
 def row_order(snapshot: FitSnapshot, codes: Array) -> Array:
     """Place of each row in its group: by the time of the correlation there, else by the data."""
     cor = snapshot.cor
-    timed = cor is not None and cor.covariate.shape[1] == 1
-    if timed and np.array_equal(_partition(cor.codes), _partition(codes)):  # type: ignore[union-attr]
-        return positions(codes, cor.covariate[:, 0])  # type: ignore[union-attr]
-    return positions(codes, snapshot.rows)
+    if cor is None or cor.covariate.shape[1] != 1:
+        return positions(codes, snapshot.rows)
+    if not np.array_equal(_partition(cor.codes), _partition(codes)):
+        return positions(codes, snapshot.rows)
+    return positions(codes, cor.covariate[:, 0])
 
 
 def _partition(codes: Array) -> Array:
@@ -125,9 +123,7 @@ def _partition(codes: Array) -> Array:
 def _whole(times: Array, codes: Array, name: str) -> Array:
     if (times != np.round(times)).any():
         raise DataError(f"column {name!r} must hold whole numbers to count lags: number the times")
-    pairs = np.stack([codes, times], axis=1)
-    if len(np.unique(pairs, axis=0)) < len(times):
-        raise DataError(
-            f"column {name!r} has the same time twice in a group: name the series in form"
-        )
+    if len(np.unique(np.stack([codes, times], axis=1), axis=0)) < len(times):
+        twice = "has the same time twice in a group: name the series in form"
+        raise DataError(f"column {name!r} {twice}")
     return times.astype(np.int64)
