@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Callable
 
 import pytest
@@ -11,14 +10,8 @@ import rbridge as rb
 from rbridge.analysis.variance_at import variance_at
 from rbridge.fit.regression import group_labels
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
 from tests.support import synthetic
-from tests.support.places import RECORDS
-
-
-@lru_cache(maxsize=None)
-def recorded(name: str) -> LmeResults:
-    return LmeResults(read_record(RECORDS / f"{name}.json").snapshot)
+from tests.support.fits import recorded
 
 
 def seed() -> LmeResults:
