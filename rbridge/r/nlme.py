@@ -11,8 +11,17 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.fitting.restricted import NOT_REML, restricted
 from ..core.snapshot import FitSnapshot
-from ..errors import ConvergenceWarning, DataError, FitError, RError, RWarning
+from ..errors import (
+    ConvergenceWarning,
+    DataError,
+    FitError,
+    InformationError,
+    RError,
+    RWarning,
+    SpecError,
+)
 from ..frame.columns import Column
 from ..frame.design import Design, build_design
 from ..model.spec import ModelSpec
@@ -95,7 +104,23 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
         "spec": spec.to_dict(),
         "provenance": provenance(r),
     }
-    return Fitted(snapshot_of(answer.value["snapshot"], spec, design, about), handle, design)
+    snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
+    if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:
+        snapshot = _restricted(spec, snapshot)
+        warnings.warn(NOT_REML, RWarning, stacklevel=4)
+    return Fitted(snapshot, handle, design)
+
+
+def _restricted(spec: ModelSpec, snapshot: FitSnapshot) -> FitSnapshot:
+    """REML estimates, which nlme's are not where sigma is fixed."""
+    formulas = (s.formula() for s in spec.structures() if s.kind == "varFunc")
+    try:
+        if any("." in formula.columns for formula in formulas if formula):
+            raise InformationError("weights of fitted(.) move with the estimates")
+        return restricted(snapshot)
+    except InformationError as error:
+        told = "nlme's estimates are no REML estimates where sigma is fixed"
+        raise SpecError(f"{told}, and cannot be mended here ({error}): use method='ML'") from None
 
 
 def _fit(r: RSession, model: dict[str, Any], design: Design) -> tuple[ModelHandle, Answer]:
