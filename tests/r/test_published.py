@@ -165,3 +165,20 @@ def test_the_split_plot_of_stroup(ddf: str) -> None:
     near(table["df_den"], theirs["df_den"], 1e-4)
     printed(table["F"], theirs["F"])
     printed(table["p"], theirs["p"])
+
+
+@pytest.mark.parametrize("kind", ["I", "II", "III"])
+@pytest.mark.parametrize("coding", ["contr.treatment", "contr.sum", "contr.helmert"])
+def test_an_unbalanced_two_way_layout(kind: str, coding: str) -> None:
+    """Least squares, as SAS's GLM prints it, whatever the contrasts."""
+    item = FIGURES["kutner-two-way"]
+    data, theirs = pd.DataFrame(item["table"]), item["figures"][f"type_{kind}"]
+    contrasts = {"drug": coding, "disease": coding}
+    fit = rb.gls(item["spec"]["fixed"], data, contrasts=contrasts)
+    error = item["figures"]["error"]
+    printed([fit.scale], [error["mean_square"]])
+    table = fit.anova(kind, ddf="residual").loc[theirs["term"]]
+    assert list(table["df_num"]) == theirs["df_num"] and set(table["df_den"]) == {error["df"]}
+    printed(table["F"] * table["df_num"] * fit.scale, theirs["sum_of_squares"])
+    printed(table["F"], theirs["F"])
+    printed(table["p"], theirs["p"])
