@@ -26,7 +26,7 @@ from bench_bridge import define  # noqa: E402
 
 import rbridge as rb  # noqa: E402
 from rbridge.core.information import information  # noqa: E402
-from rbridge.core.snapshot import (
+from rbridge.core.snapshot import (  # noqa: E402
     ApVarUnavailable,
     Array,
     CorStruct,
@@ -137,7 +137,7 @@ def row(what: str, ours: float, rival: str, ratio: str, target: str) -> None:
 def crossing(fit: FitSnapshot) -> float:
     """Seconds in which a fit of the same data, ready in R, becomes a snapshot here."""
     columns = {"y": fit.y, "x": fit.X[:, 1], "g": fit.levels[0].codes}
-    fitted = rb.lme("y ~ x", pd.DataFrame(columns), "~ x | g")._fitted
+    fitted = rb.lme("y ~ x", pd.DataFrame(columns), "~ x | g").in_r("the benchmark")
     define("snapshot_of", "function(id) { m <- models[[id]]; snapshot(m$fit, m$frame) }")
     number = str(fitted.handle.number)
 

@@ -22,9 +22,9 @@ import pandas as pd
 
 from rbridge.core import parameters
 from rbridge.core.information import information
-from rbridge.core.likelihood import log_likelihood
 from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Profiler
+from rbridge.core.likelihood import log_likelihood
 from rbridge.core.quantities.quantity import component_quantities
 from rbridge.core.snapshot import ApVar, ApVarUnavailable, FitSnapshot, PdBlock, RandomLevel
 from rbridge.errors import RBridgeError

@@ -16,6 +16,7 @@ from .analysis.derive import (
     stratum_variances,
     variance_ratio,
 )
+from .analysis.pool import pool
 from .analysis.ranef import ranef_params
 from .analysis.tidy import tidy
 from .analysis.variance_at import slope_variance_at, variance_at
@@ -26,6 +27,7 @@ from .errors import RBridgeError
 from .fit.vcov import NamedApVar as ApVar
 from .fit.vcov import VarcompVcov, delta_method
 from .many.models import lme_many
+from .mmrm import mmrm
 from .model.spec import ModelSpec
 from .model.structures import (
     corAR1,
@@ -77,6 +79,8 @@ __all__ = [
     "lme",
     "lme_many",
     "load",
+    "mmrm",
+    "pool",
     "r_squared",
     "ranef_params",
     "reliability",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .analysis.anova import anova
 from .analysis.derive import What, derive
 from .analysis.diagnostics import diagnostics
+from .analysis.effect_size import EffectSize, Weights, effect_size
+from .analysis.fixed_effects import (
+    HypothesisTest,
+    fixed_effects,
+    fixed_effects_vcov,
+    hypothesis_test,
+    joint_cov,
+)
+from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
+from .analysis.means import MarginalMeans, means
+from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
 from .analysis.summary import summary
 from .analysis.tidy import tidy
@@ -44,8 +56,8 @@ class LmeResults(Fit):
         """nlme's ``intervals(fit, level, which)``, reproduced; with ``methods``, several at once.
 
         nlme's intervals of variance components carry the error of its finite differences: the
-        order of the rows or another BLAS moves them in the second or third digit.
-        ``methods=["log", "profile"]`` has none.
+        order of the rows or another BLAS moves them by some per cent as a rule, in places by a
+        factor. An ``RWarning`` says where they are off; ``methods=["log", "profile"]`` are not.
 
         Parameters
         ----------
@@ -69,6 +81,139 @@ class LmeResults(Fit):
         if methods is not None:
             return interval_table(self, methods, level, vcov=vcov, bootstrap=bootstrap)
         return nlme_intervals(self, level, which)
+
+    def fixed_effects(
+        self,
+        ddf: str | None = None,
+        *,
+        information: str | None = None,
+        kr: str = "linear",
+        vcov: str = "model",
+        cluster: Any = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Fixed effects with the standard errors, df and intervals that small samples need.
+
+        See :func:`rbridge.analysis.fixed_effects.fixed_effects` for the arguments; by default
+        Kenward and Roger's. ``attrs["caption"]`` of the frame says the method in words.
+        """
+        options = {"information": information, "kr": kr, "vcov": vcov, "cluster": cluster}
+        return fixed_effects(self, ddf, level=level, **options)
+
+    def cov_params(
+        self, kind: str | None = None, *, adjust_sigma: bool = True, **options: Any
+    ) -> pd.DataFrame:
+        """Covariance of the fixed effects.
+
+        Parameters
+        ----------
+        kind : {"model", "kenward-roger", "CR0", "CR2", "CR3"}, optional
+            (X'V⁻¹X)⁻¹ computed here, Kenward and Roger's, or a cluster-robust one; ``options`` as
+            for :meth:`fixed_effects`. By default R's own.
+        adjust_sigma : bool
+            Of R's own: as in R's ``summary`` (and :attr:`bse`), ML's σ² with n − p in place of n.
+            False gives R's ``vcov(fit)``. No difference under REML.
+        """
+        if kind is None:
+            return super().cov_params(adjust_sigma=adjust_sigma)
+        return fixed_effects_vcov(self, kind, **options)
+
+    def joint_cov(self, information: str = "expected") -> pd.DataFrame:
+        """Covariance of the fixed effects and the variance components together, (p + r, p + r).
+
+        ``expected`` information makes them uncorrelated; ``observed`` does not.
+        """
+        return joint_cov(self, information)
+
+    def test(self, hypothesis: HypothesisLike, **options: Any) -> HypothesisTest:
+        """F test of a hypothesis: ``fit.test("age = 0, age:sex1 = 0")``, a matrix, a frame.
+
+        ``options``: ``ddf``, ``information``, ``kr``, ``vcov``, ``cluster``, as for
+        :meth:`fixed_effects`.
+        """
+        return hypothesis_test(self, hypothesis, **options)
+
+    def anova(self, type: str = "III", ddf: str | None = None, **options: Any) -> pd.DataFrame:
+        """F tests of the terms, type ``"I"``, ``"II"``, ``"III"`` or nlme's ``"marginal"``.
+
+        See :func:`rbridge.analysis.anova.anova`. ``fit.anova("I", ddf="containment")`` is R's
+        ``anova(fit)``.
+        """
+        return anova(self, type, ddf, **options)
+
+    def means(
+        self,
+        factors: str | Sequence[str],
+        by: str | Sequence[str] = (),
+        *,
+        at: Mapping[str, Any] | None = None,
+        weights: str = "equal",
+        level: float = 0.95,
+        **options: Any,
+    ) -> MarginalMeans:
+        """Marginal means: ``fit.means("arm", by="visit").contrasts()``.
+
+        See :func:`rbridge.analysis.means.means`; ``options`` as for :meth:`test`.
+        """
+        return means(self, factors, by, at=at, weights=weights, level=level, **options)
+
+    def effect_size(
+        self,
+        p: Weights,
+        r: Weights,
+        denominator: Fit | None = None,
+        information: str = "expected",
+    ) -> EffectSize:
+        """Standardised mean difference p'β/√(r'θ), lmeInfo's ``g_mlm``.
+
+        See :func:`rbridge.analysis.effect_size.effect_size`; ``p`` and ``r`` in order or by name.
+        """
+        return effect_size(self, p, r, denominator, information)
+
+    def predict(
+        self,
+        new_data: pd.DataFrame | None = None,
+        level: int | str | None = None,
+        *,
+        unseen: str = "raise",
+        interval: str | None = None,
+        coverage: float = 0.95,
+        conditional: bool = False,
+        **options: Any,
+    ) -> pd.Series | pd.DataFrame:
+        """Predictions at a level: a Series, or with ``interval`` a frame with errors and limits.
+
+        Parameters
+        ----------
+        new_data : DataFrame, optional
+            By default the data of the fit.
+        level : int or str, optional
+            0 for the population, 1 (or its group's name) for the outermost groups …; by default
+            the innermost.
+        unseen : {"raise", "population"}
+            What to do with groups that the fit has not seen: refuse, or predict without the
+            random effects of that level, with a warning.
+        interval : {"confidence", "prediction"}, optional
+            See :func:`rbridge.analysis.predictions.predictions`, also for ``coverage``,
+            ``conditional`` and the options.
+
+        Notes
+        -----
+        Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
+        nlme's own ``predict`` computes them afresh from the new rows.
+        """
+        if interval is None and not conditional and not options:
+            return super().predict(new_data, level, unseen=unseen)
+        return predictions(
+            self,
+            new_data,
+            level,
+            interval=interval or "confidence",
+            coverage=coverage,
+            unseen=unseen,
+            conditional=conditional,
+            **options,
+        )
 
     def profile(self, *what: str, level: float = 0.95) -> Profile:
         """Profile likelihood of components or expressions."""

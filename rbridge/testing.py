@@ -21,6 +21,8 @@ from .check.distance import relative_difference
 from .errors import InstallationError, SpecError
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
+from .r.session import session
+from .r.versions import r_versions
 from .show.report import table_text
 
 __all__ = ["assert_varcomp_close", "needs_r", "r_session"]
@@ -34,9 +36,6 @@ needs_r = pytest.mark.usefixtures("r_session")
 @pytest.fixture(scope="session")
 def r_session() -> Any:
     """The one R of the test run, started by the first test that asks for it."""
-    from .r.session import session
-    from .r.versions import r_versions
-
     try:
         found = session()
         r_versions()

@@ -25,8 +25,9 @@ from typing import Any
 import pytest
 
 import rbridge as rb
+from rbridge.check.tolerances import TOLERANCES
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: +(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -121,3 +122,26 @@ def test_every_block_runs(
             said = run_console(block, tmp_path)
         elif block.language == "text" and block.follows:
             assert same(said, block.text), f"{where} says\n{block.text}\nand it is\n{said}"
+
+
+def test_the_guide_to_suites_shows_their_tolerances() -> None:
+    guide = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in guide.splitlines() if line.startswith("| ")]
+    shown = {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+    for name, tolerance in TOLERANCES.items():
+        value, why = shown[name]
+        assert float(value) == tolerance.value and why == tolerance.why
+
+
+WITHOUT_A_ROW = {"test_plain_pandas2ri_fails_these", "test_the_fit_is_rs_own_or_a_named_error"}
+
+
+def test_every_row_of_the_bridge_has_its_test_and_every_test_its_row():
+    text = (ROOT / "docs" / "bridge.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    files = (ROOT / "tests" / "r").glob("test_bridge_*.py")
+    tests = {
+        name for f in files for name in re.findall(r"^def (test_\w+)", f.read_text("utf-8"), re.M)
+    }
+    assert named - tests == set()
+    assert tests - named - WITHOUT_A_ROW == set()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from rbridge.errors import SpecError
-from rbridge.suite.record import read_record
 from rbridge.results import LmeResults
+from rbridge.suite.record import read_record
 from rbridge.testing import assert_varcomp_close, needs_r
+from tests.support.places import RECORDS
 
-RECORD = Path(__file__).parent / "reference" / "nlme" / "orthodont-seed.json"
+RECORD = RECORDS / "orthodont-seed.json"
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core.arrays import Array
 from ..core.derivatives import complex_step
+from ..core.fixed_effects.moments import fixed_moments
 from ..core.quantities import quantity as quantities
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import Points, Quantity
@@ -59,8 +60,8 @@ def derive(
 
     Notes
     -----
-    g(θ̂, β̂) ± by the delta method; θ̂ and β̂ are taken as uncorrelated, as their expected
-    information says.
+    g(θ̂, β̂) ± by the delta method. By their expected information θ̂ and β̂ are uncorrelated;
+    by ``method="observed"`` they have the covariance of :meth:`rbridge.LmeResults.joint_cov`.
     """
     if len(what) == 1 and callable(what[0]):
         return _of_function(fit, what[0], method, names)
@@ -103,6 +104,11 @@ def derived(fit: Fit, wanted: Mapping[str, Quantity], method: str) -> VarcompVco
     estimates = np.append(vcov.estimates, snapshot.beta)
     cov = np.zeros((len(estimates), len(estimates)))
     cov[:r, :r], cov[r:, r:] = vcov.cov, snapshot.vcov
+    if method == "observed":
+        move = fixed_moments(fit.forms).dbeta.T  # ∂β̂(θ)/∂θ'
+        cov[r:, :r] = move @ cov[:r, :r]
+        cov[:r, r:] = cov[r:, :r].T
+        cov[r:, r:] += cov[r:, :r] @ move.T
 
     def g(x: Array) -> Array:
         p = points.at(x[:r], x[r:])

@@ -28,6 +28,7 @@ from ..options import one_of
 from .derive import derived, values
 
 Ends = tuple[float, float, str]  # lower, upper, note
+BY_VCOV = ("wald", "log", "satterthwaite")  # the methods that take standard errors
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,13 @@ class _Request:
     @cached_property
     def derived(self) -> VarcompVcov:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RWarning)
+            warnings.simplefilter("ignore", RWarning)  # the note says the same
             return derived(self.fit, self.components, self.vcov)
+
+    def doubt(self, method: str) -> str:
+        """Why no interval by this method can be trusted; empty where nothing is known."""
+        by_apvar = method == "nlme" or (method in BY_VCOV and self.vcov == "delta")
+        return self.fit.apvar_doubt() if by_apvar else ""
 
     @cached_property
     def replicates(self) -> Array:
@@ -81,7 +87,7 @@ def interval_table(
     DataFrame
         ``component``, ``method``, ``lower``, ``estimate``, ``upper``, ``level``, ``note``. A
         method that does not treat a component has no row; one that fails has empty ends and the
-        reason in ``note``.
+        reason in ``note``; so do those that are made of an nlme's apVar that is wrong.
 
     Raises
     ------
@@ -121,7 +127,9 @@ def _rows(method: str, request: _Request, estimates: Mapping[str, float]) -> Ite
         raise
     except RBridgeError as error:
         ends = {name: (np.nan, np.nan, str(error)) for name in estimates}
+    doubt = request.doubt(method)
     for name, (lower, upper, note) in ends.items():
+        note = "; ".join(filter(None, (note, doubt if np.isfinite(lower) else "")))
         yield [name, method, lower, estimates[name], upper, request.level, note]
 
 
@@ -130,6 +138,8 @@ def nlme_intervals(fit: Fit, level: float = 0.95, which: str = "var-cov") -> pd.
     one_of(which, ("var-cov", "fixed", "all"), "which", quote=True)
     frames = [_fixed_intervals(fit, level)] if which != "var-cov" else []
     if which != "fixed":
+        if doubt := fit.apvar_doubt():
+            warnings.warn(doubt, RWarning, stacklevel=3)
         rows = core_intervals.intervals(fit.snapshot, level)
         ends = {"lower": rows.lower, "est.": rows.est, "upper": rows.upper}
         frames.append(pd.DataFrame(ends, index=_two_names(rows.part, rows.name)))
@@ -193,10 +203,13 @@ def forest(
 
 def _wald_ends(fit: Fit, method: str, level: float) -> dict[str, Ends]:
     try:
-        ends = fit.varcomp_vcov(method).conf_int(level)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RWarning)  # the note says the same
+            ends = fit.varcomp_vcov(method).conf_int(level)
     except RBridgeError as error:
         return {name: (np.nan, np.nan, str(error)) for name in fit.varcomp.index}
-    return {name: (lower, upper, "") for name, lower, upper in ends.itertuples()}
+    doubt = fit.apvar_doubt() if method == "delta" else ""
+    return {name: (lower, upper, doubt) for name, lower, upper in ends.itertuples()}
 
 
 def _found(table: pd.DataFrame, method: str) -> dict[str, Ends]:

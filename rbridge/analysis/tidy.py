@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from ..core.parameters import tau_basis
 from ..core.quantities.quantity import Quantity, component_quantities, sd_and_cor
-from ..errors import RBridgeError, RWarning, SpecError
+from ..errors import RBridgeError, SpecError
 from ..fit.components import Fit
 from .derive import derived, values
 
@@ -101,9 +100,7 @@ def _random(fit: Fit, scale: str, level: float, method: str) -> pd.DataFrame:
     frame[numbers] = frame[numbers].astype(float)
     frame["estimate"] = values(fit, wanted)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RWarning)
-            result = derived(fit, wanted, method)
+        result = derived(fit, wanted, method)
         ends = result.conf_int(level, scale="log")
     except RBridgeError as error:
         frame["conf_method"] = f"none: {error}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Union
 
 import numpy as np
@@ -11,12 +10,12 @@ import pandas as pd
 
 from ..core.arrays import Array
 from ..core.quantities.quantity import Point, Quantity, squared_deviations
-from ..core.snapshot import RandomLevel, VarFunc
+from ..core.snapshot import RandomLevel
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.vcov import VarcompVcov
-from ..model.formula import Name
-from ..model.structures import Structure
+from ..fit.within import value_of, var_at
+from ..options import one_of
 from .derive import derived
 
 At = Union[Mapping[str, Any], pd.DataFrame]
@@ -51,9 +50,7 @@ def variance_at(fit: Fit, at: At, of: str = "total", method: str = "expected") -
     Σ_levels z'Dz + σ² s². A correlation structure, with or without nugget, does not change it.
     """
     levels = {level.group: k for k, level in enumerate(fit.snapshot.levels)}
-    if of not in ("total", "residual", *levels):
-        known = ", ".join(["total", "residual", *levels])
-        raise SpecError(f"of must be one of {known}, not {of!r}")
+    one_of(of, ("total", "residual", *levels), "of")
     frame = _frame(at)
     chosen = {k: fit.snapshot.levels[k] for group, k in levels.items() if of in ("total", group)}
     parts = [_random_part(level, k, frame) for k, level in chosen.items()]
@@ -90,13 +87,6 @@ def _row(parts: list[Callable[[Point], Any]], row: int) -> Quantity:
     return Quantity("variance", lambda p: sum(part(p)[row] for part in parts))
 
 
-def _values(frame: pd.DataFrame, name: str, what: str) -> Any:
-    if name not in frame:
-        known = ", ".join(map(str, frame.columns)) or "nothing"
-        raise SpecError(f"at needs a value of {name!r} for the {what} (it has {known})")
-    return frame[name].to_numpy()
-
-
 def _random_part(level: RandomLevel, k: int, frame: pd.DataFrame) -> Callable[[Point], Any]:
     """z'Dz of every row."""
     z = np.column_stack([_effect(name, frame, level.group) for name in level.names])
@@ -109,35 +99,13 @@ def _effect(name: str, frame: pd.DataFrame, group: str) -> Array:
     if name not in frame and ":" in name:
         parts = [_effect(part, frame, group) for part in name.split(":")]
         return np.asarray(np.prod(parts, axis=0))
-    return np.asarray(_values(frame, name, f"random effects of {group}"), dtype=float)
+    return np.asarray(value_of(frame, name, f"random effects of {group}"), dtype=float)
 
 
 def _residual_part(fit: Fit, frame: pd.DataFrame) -> Callable[[Point], Any]:
     """σ² s² of every row."""
     weights = fit.spec.weights if fit.snapshot.var else None
     forms = getattr(weights, "parts", (weights,))
-    var = tuple(_var_at(v, form, frame) for v, form in zip(fit.snapshot.var, forms))
+    var = tuple(var_at(v, form, frame) for v, form in zip(fit.snapshot.var, forms))
 
     return lambda p: p.sigma_sq * squared_deviations(var, p) * np.ones(len(frame))
-
-
-def _var_at(var: VarFunc, structure: Structure, frame: pd.DataFrame) -> VarFunc:
-    """The variance function with the rows of ``frame`` in place of those of the fit."""
-    formula = structure.formula()
-    if formula is None:
-        raise SpecError(f"{var.var_class} has no formula to evaluate at other values")
-    what, covariate, codes = f"variance function {var.var_class}", None, None
-    if var.covariate is not None:
-        text = formula.text.split("|")[0].strip(" ~")
-        name = formula.rhs.name if isinstance(formula.rhs, Name) else text
-        covariate = np.asarray(_values(frame, name, what), dtype=float)
-    if var.codes is not None and formula.groups:
-        columns = [pd.Series(_values(frame, group, what)).astype(str) for group in formula.groups]
-        strata = columns[0]
-        for column in columns[1:]:
-            strata = strata + "*" + column
-        codes = pd.Index(var.strata).get_indexer(pd.Index(strata))
-        if (codes < 0).any():
-            unknown = strata[int(np.argmax(codes < 0))]
-            raise SpecError(f"there is no stratum {unknown!r} (strata: {', '.join(var.strata)})")
-    return replace(var, covariate=covariate, codes=codes)

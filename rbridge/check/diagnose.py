@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.engine.forms import Forms
 from ..core.information import Information, information_from
 from ..core.parameters import tau_basis, theta
-from ..core.snapshot import ApVarUnavailable, FitSnapshot, RandomLevel
+from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
 from ..errors import InformationError
 from ..fit.components import Fit
 from .findings import NOTE, OK, WARNING, Finding, lines
@@ -21,7 +21,8 @@ ONE_CORRELATION = 0.999
 ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit information
 STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
-WIDE_PAR, FAR_PAR = 5.0, 8.0  # se and |value| of an unconstrained parameter that ran away
+MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
+WIDE_PAR = 5.0  # se of an unconstrained parameter that ran away; its value depends on units
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def diagnose(fit: Fit) -> Diagnosis:
         *_within_group_boundary(snapshot),
         *_identification(fit.forms),
         *_gradient(fit.forms),
-        *_apvar(snapshot),
+        *_moving_weights(fit),
+        *_apvar(fit),
     ]
     if not findings:
         text = "inside the parameter space, identified, at the optimum: nothing to report"
@@ -136,9 +138,12 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
     cor = snapshot.cor
     if cor is None or cor.fixed:
         return
+    if cor.cor_class == "corCAR1":
+        yield from _continuous_time_boundary(snapshot, cor)
+        return
     for name, value in zip(cor.names, cor.values):
         bounded = not name.lower().startswith(("range", "theta"))
-        ends = (0.0, 1.0) if cor.cor_class == "corCAR1" or name == "nugget" else (-1.0, 1.0)
+        ends = (0.0, 1.0) if name == "nugget" else (-1.0, 1.0)
         if name.startswith("Phi") and abs(value) < STUCK:
             text = (
                 f"{name} of {cor.cor_class} is 0, where nlme starts, and may be stuck there: give "
@@ -148,6 +153,30 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
         elif bounded and min(abs(value - end) for end in ends) < 1 - ONE_CORRELATION:
             text = f"{name} of {cor.cor_class} is {value:.4g}, at the end of its range: simplify it"
             yield Finding("boundary", WARNING, float(value), text, _cor_labels(snapshot))
+
+
+def _continuous_time_boundary(snapshot: FitSnapshot, cor: CorStruct) -> Iterator[Finding]:
+    """corCAR1: Phi is the correlation at distance 1, whatever the unit; the data have others."""
+    order = np.lexsort((cor.covariate[:, 0], cor.codes))
+    time, codes = cor.covariate[order, 0], cor.codes[order]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    gaps, inside = np.diff(time), np.diff(codes) == 0
+    if not inside.any():
+        return
+    phi, near = float(cor.values[0]), gaps[inside].min()
+    far = (np.maximum.reduceat(time, starts) - np.minimum.reduceat(time, starts)).max()
+    if phi**near < 1 - ONE_CORRELATION:
+        text = (
+            f"the correlation of corCAR1 is {phi**near:.2g} even between the closest rows of a "
+            f"group, {near:g} apart: leave it out, or give another start, value=0.5"
+        )
+        yield Finding("boundary", WARNING, float(phi**near), text, _cor_labels(snapshot))
+    elif phi**far > ONE_CORRELATION:
+        text = (
+            f"the correlation of corCAR1 is {phi**far:.4f} even between the farthest rows of a "
+            f"group, {far:g} apart: a random intercept says the same"
+        )
+        yield Finding("boundary", WARNING, float(phi**far), text, _cor_labels(snapshot))
 
 
 def _cor_labels(snapshot: FitSnapshot) -> tuple[str, ...]:
@@ -173,6 +202,8 @@ def _identification(forms: Forms) -> Iterator[Finding]:
 
 def _guilty(found: Information) -> tuple[str, ...]:
     """Parameters of the direction with the least information."""
+    if not np.isfinite(found.matrix).all():
+        return tuple(found.names)
     scale = np.sqrt(np.abs(np.diag(found.matrix)))
     scale[scale == 0] = 1.0
     weight = np.abs(np.linalg.eigh(found.matrix / np.outer(scale, scale))[1][:, 0])
@@ -197,8 +228,32 @@ def _gradient(forms: Forms) -> Iterator[Finding]:
         yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
 
 
-def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
+def weights_move(fit: Fit) -> bool:
+    """Whether a variance function depends on the fit's own values, ``fitted(.)``."""
+    formulas = (s.formula() for s in fit.spec.structures() if s.kind == "varFunc")
+    return any(formula is not None and "." in formula.columns for formula in formulas)
+
+
+def _moving_weights(fit: Fit) -> Iterator[Finding]:
+    """nlme's log-likelihood is of the fitted values before their last update."""
+    if not fit.snapshot.var or not weights_move(fit):
+        return
+    theirs, ours = fit.snapshot.log_lik, fit.forms.log_likelihood
+    if fit.snapshot.fixed_sigma or abs(ours - theirs) <= MOVED:
+        return
+    text = (
+        "nlme stopped while the fitted values in the variance function still moved: its "
+        f"log-likelihood, AIC and BIC ({theirs:.8g}) are of the values before the last update, "
+        f"standard errors and residuals of those after it ({ours:.8g}); try "
+        "control={'tolerance': 1e-9, 'maxIter': 200}, other starting values, or a covariate of "
+        "the data in place of fitted(.)"
+    )
+    yield Finding("fitted(.)", WARNING, abs(ours - theirs), text)
+
+
+def _apvar(fit: Fit) -> Iterator[Finding]:
     """What nlme's own apVar is worth here."""
+    snapshot = fit.snapshot
     if not theta(snapshot).names:
         return
     if snapshot.fixed_sigma:
@@ -206,21 +261,19 @@ def _apvar(snapshot: FitSnapshot) -> Iterator[Finding]:
             "sigma is fixed: nlme's apVar leaves terms of the likelihood out and is wrong; use "
             "varcomp_vcov('observed'), computed here"
         )
-        yield Finding("apVar", WARNING, None, text)
+        yield Finding("apVar", WARNING, fit.apvar_error, text)
     apvar = snapshot.apvar
     if isinstance(apvar, ApVarUnavailable):
         text = f"nlme gave none ({apvar.reason}): varcomp_vcov('observed') is computed here"
         yield Finding("apVar", NOTE, None, text)
         return
     se = np.sqrt(np.abs(np.diag(apvar.cov)))
-    runaway = [
-        name
-        for name, par, s in zip(apvar.names, apvar.pars, se)
-        if s > WIDE_PAR or abs(par) > FAR_PAR
-    ]
+    runaway = [name for name, s in zip(apvar.names, se) if s > WIDE_PAR]
     if runaway:
         text = (
             f"nlme's {', '.join(runaway)} ran away (se {se.max():.3g} on the unconstrained scale): "
             "the model is at its boundary or not identified, though apVar is a matrix"
         )
         yield Finding("apVar", WARNING, float(se.max()), text)
+    if not snapshot.fixed_sigma and (doubt := fit.apvar_doubt()):
+        yield Finding("apVar", WARNING, fit.apvar_error, doubt)

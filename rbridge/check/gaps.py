@@ -7,7 +7,7 @@ import pandas as pd
 from ..errors import LmeInfoUnsupported
 from ..fit.components import Fit
 from .answers import Answers
-from .diagnose import diagnose
+from .diagnose import diagnose, weights_move
 from .distance import aligned, largest, relative_difference
 from .findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
 from .tolerances import CHECK
@@ -38,20 +38,17 @@ def log_likelihood(fit: Fit) -> Finding:
             f"exact: {ours:.8g}"
         )
         return Finding("log-likelihood", NOTE, size, text)
-    if _moves(fit) and size <= LAST_UPDATE:
+    if weights_move(fit) and size <= LAST_UPDATE:
         text = (
             f"nlme computed it ({snap.log_lik:.8g}) before the last update of the fitted values in "
             f"the variance function; at the update: {ours:.8g}"
         )
         return Finding("log-likelihood", NOTE, size, text)
-    text = f"computed here it is {ours:.10g}, by nlme {snap.log_lik:.10g}: not the same model"
+    why = "not the same model"
+    if weights_move(fit):
+        why = "nlme stopped while the fitted values in the variance function still moved"
+    text = f"computed here it is {ours:.10g}, by nlme {snap.log_lik:.10g}: {why}"
     return Finding("log-likelihood", FAILURE, size, text)
-
-
-def _moves(fit: Fit) -> bool:
-    """Whether a variance function depends on the fit's own values."""
-    formulas = (s.formula() for s in fit.spec.structures() if s.kind == "varFunc")
-    return any(formula is not None and "." in formula.columns for formula in formulas)
 
 
 def gap_a(answers: Answers) -> Finding:
@@ -118,7 +115,7 @@ def _compared(code: str, answers: Answers, kind: str, theirs: pd.DataFrame) -> F
     size = relative_difference(answers.vcov(kind).cov, theirs)
     if size <= TOLERANCE:
         return Finding(code, OK, size, f"{what} agree to {size:.1g}")
-    if kind == "average" and _moves(answers.fit) and size <= LAST_UPDATE:
+    if kind == "average" and weights_move(answers.fit) and size <= LAST_UPDATE:
         text = f"{what} differ by {size:.1g}: nlme's coefficients lag by one update of fitted(.)"
         return Finding(code, NOTE, size, text)
     ours = answers.fit.fisher_info(kind)

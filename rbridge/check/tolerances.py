@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.delta import APVAR_ERROR
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -16,7 +18,9 @@ class Tolerance:
 # Two programs, one fit: what fit.crosscheck() finds.
 CHECK = {
     "log-likelihood": Tolerance(1e-8, "computed here against nlme's, at the same estimates"),
-    "A": Tolerance(0.05, "nlme's finite differences against the exact Hessian; beyond: a warning"),
+    "A": Tolerance(
+        APVAR_ERROR, "nlme's finite differences against the exact Hessian; beyond: a warning"
+    ),
     "B": Tolerance(1e-5, "observed against expected; beyond: a note, both are right"),
     "C": Tolerance(1e-8, "one formula by two programs: only rounding is left"),
     "C average": Tolerance(1e-8, "as C, for the average information"),

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ApVarError, DataError, SnapshotError, SpecError
+from ..errors import ApVarError, DataError, InformationError, SnapshotError, SpecError
 from . import derivatives, parameters
 from .arrays import Array
+from .engine.forms import Forms
+from .information import information_from
 from .snapshot import ApVarUnavailable, FitSnapshot
+
+APVAR_ERROR = 0.05  # of the exact variances: beyond it, nlme's apVar is worth a warning
 
 
 @dataclass(frozen=True)
@@ -165,3 +169,21 @@ def apvar_delta(snapshot: FitSnapshot) -> DeltaResult:
         raise SnapshotError(f"Pars gives {natural.names[i]} = {theirs}, the fit {ours}")
     J = parameters.jacobian(snapshot, apvar.pars)
     return DeltaResult(values, J @ apvar.cov @ J.T, J, natural.names)
+
+
+def apvar_error(snapshot: FitSnapshot, forms: Forms) -> float | None:
+    """How far nlme's ``apVar`` is from the exact observed information, which it approximates.
+
+    Returns
+    -------
+    float or None
+        The largest difference between the two covariances of the natural parameters, in units of
+        √(b_ii b_jj), b the exact one; None where there is no apVar that decodes, or no exact one.
+    """
+    try:
+        cov = apvar_delta(snapshot).cov
+        exact = information_from(forms, "observed").inverse()
+    except (ApVarError, SnapshotError, InformationError):
+        return None
+    root = np.sqrt(np.diag(exact))
+    return float(np.max(np.abs(cov - exact) / np.outer(root, root), initial=0.0))

@@ -49,6 +49,8 @@ class Information:
     @property
     def condition(self) -> float:
         """Condition number, every parameter in units of its own information; inf if singular."""
+        if not np.isfinite(self.matrix).all():
+            return np.inf
         values = _spectrum(self.matrix)[1]
         if not len(values):
             return 1.0
@@ -125,6 +127,9 @@ def inverse_information(matrix: Array, names: Sequence[str]) -> Array:
         The matrix is not positive definite; the message names the parameters of the direction
         without information.
     """
+    if not np.isfinite(matrix).all():
+        guilty = ", ".join(n for n, row in zip(names, matrix) if not np.isfinite(row).all())
+        raise InformationError(f"the information is not finite in {guilty}: change the units")
     scale, values, vectors = _spectrum(matrix)
     if len(values) and values[0] <= _SINGULAR * values[-1]:
         weight = np.abs(vectors[:, 0])

@@ -1,4 +1,4 @@
-"""Rows of the fixed-effects design from values of the variables, as R's ``model.matrix`` has them."""
+"""Rows of the fixed-effects design from values of its variables, as R has them."""
 
 from __future__ import annotations
 

@@ -10,11 +10,12 @@ from typing import Union
 import pandas as pd
 
 from ..core import delta, information
+from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
 from ..core.parameters import theta
 from ..core.snapshot import ApVar, ApVarUnavailable
-from ..errors import RWarning
+from ..errors import InformationError, RWarning
 from ..options import one_of
 from .lmeinfo import LmeInfo
 from .regression import FittedModel
@@ -23,6 +24,11 @@ from .vcov import METHODS, SOURCES, NamedApVar, VarcompVcov, square
 FIXED_SIGMA = (
     "nlme's apVar is wrong where sigma is fixed (it leaves terms of the likelihood out): "
     "use method='observed'"
+)
+BAD_APVAR = (
+    "nlme's apVar is off by up to {:.2g} of the exact variances (by its finite differences, or "
+    "because it stopped before the optimum), and so are standard errors and intervals made of it: "
+    "use method='observed' or 'expected', intervals(methods=['log', 'profile'])"
 )
 
 
@@ -56,6 +62,26 @@ class Fit(FittedModel):
         )
 
     @cached_property
+    def apvar_error(self) -> float | None:
+        """How far nlme's apVar is from the exact observed information: gap A of a cross-check.
+
+        In units of the exact variances; None where one of the two is missing.
+        """
+        try:
+            return delta.apvar_error(self.snapshot, self.forms)
+        except InformationError:
+            return None
+
+    def apvar_doubt(self) -> str:
+        """Why what is made of nlme's apVar is wrong here; empty where it is not."""
+        if not isinstance(self.snapshot.apvar, ApVar):
+            return ""
+        if self.snapshot.fixed_sigma:
+            return FIXED_SIGMA
+        error = self.apvar_error
+        return BAD_APVAR.format(error) if error is not None and error >= APVAR_ERROR else ""
+
+    @cached_property
     def forms(self) -> Forms:
         """What one pass over the data gives: every kind of information is made of it."""
         return contract(self.snapshot)
@@ -80,7 +106,8 @@ class Fit(FittedModel):
         ----------
         method : {"expected", "average", "observed", "delta"}
             ``delta``: from nlme's apVar, which approximates ``observed`` by finite
-            differences. The others are computed here, exactly.
+            differences, with an ``RWarning`` where these failed. The others are computed here,
+            exactly.
         separate_variances : bool
             With varIdent: the residual variance of each stratum in place of ``var_params`` and
             ``sigma_sq``.
@@ -96,8 +123,8 @@ class Fit(FittedModel):
         natural = theta(self.snapshot)
         if method == "delta":
             cov = delta.apvar_delta(self.snapshot).cov
-            if self.snapshot.fixed_sigma:
-                warnings.warn(FIXED_SIGMA, RWarning, stacklevel=2)
+            if doubt := self.apvar_doubt():
+                warnings.warn(doubt, RWarning, stacklevel=2)
         else:
             found = information.information_from(self.forms, method)  # type: ignore[arg-type]
             cov = found.inverse()

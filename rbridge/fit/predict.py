@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..core.fixed_effects.prediction import NewRows, new_deviations
 from ..core.snapshot import RandomLevel
 from ..errors import DataError, RWarning
 from ..frame.columns import Column, as_factor, column
@@ -15,18 +17,49 @@ from ..frame.design import Design, check_columns, check_frame
 from ..model.formula import variables
 from ..model.spec import ModelSpec
 from ..r.nlme import Fitted, new_design_matrix
+from .within import series_at, var_at
 
 
 def predict_new(fitted: Fitted, data: pd.DataFrame, level: int, unseen: str) -> pd.Series:
     """Predictions at one level (0: population) for every row of ``data``."""
-    check_frame(data)
-    snapshot = fitted.snapshot
-    matrices = new_design_matrix(fitted, _new_columns(fitted.design, data, _needed(fitted)))
-    values = matrices["X"] @ snapshot.beta
-    groups = _group_labels(fitted, data, level)
-    for random, Z, labels in zip(snapshot.levels[:level], matrices["Z"], groups):
-        values = values + _random_part(random, Z, labels, unseen)
+    X, Z = _matrices(fitted, data)
+    values = X @ fitted.snapshot.beta
+    for random, z, group in zip(fitted.snapshot.levels, Z, _groups(fitted, data, level, unseen)):
+        b = np.where((group >= 0)[:, None], random.b[group], 0.0)
+        values = values + (z * b).sum(axis=1)
     return pd.Series(values, index=data.index, name="predicted")
+
+
+def new_rows(
+    fitted: Fitted, data: pd.DataFrame, level: int, unseen: str, conditional: bool
+) -> NewRows:
+    """New rows as the core takes them, their groups known down to one level."""
+    snapshot, spec = fitted.snapshot, ModelSpec.from_dict(fitted.snapshot.spec)
+    X, Z = _matrices(fitted, data)
+    groups = _groups(fitted, data, level, unseen)
+    groups += [np.full(len(data), -1)] * (len(snapshot.levels) - level)
+    values = data.reset_index(drop=True)
+    if any("fitted(.)" in str(s.formula()) for s in spec.structures() if s.kind == "varFunc"):
+        deepest = predict_new(fitted, data, level, "population")
+        values = values.assign(**{"fitted(.)": deepest.to_numpy()})
+    parts = getattr(spec.weights, "parts", (spec.weights,)) if snapshot.var else ()
+    var = [var_at(v, part, values) for v, part in zip(snapshot.var, parts)]
+    covariates, codes = [v.covariate for v in var], [v.codes for v in var]
+    sd = new_deviations(snapshot, len(data), covariates, codes)
+    rows = NewRows(X, tuple(Z), tuple(groups), sd)
+    if not conditional or snapshot.cor is None or spec.correlation is None:
+        return rows
+    series, position = series_at(snapshot.cor, spec.correlation, fitted.design, values)
+    return replace(rows, cor_groups=series, cor_covariate=position)
+
+
+def _matrices(
+    fitted: Fitted, data: pd.DataFrame
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    check_frame(data)
+    columns = _new_columns(fitted.design, data, _needed(fitted))
+    matrices = new_design_matrix(fitted, columns)
+    return matrices["X"], list(matrices["Z"])
 
 
 def design_matrix(fitted: Fitted, data: pd.DataFrame) -> NDArray[np.float64]:
@@ -76,9 +109,20 @@ def _same_levels(new: Column, old: Column, name: str) -> Column:
     return Column("factor", position[new.values].astype(np.int32), old.levels, old.ordered)
 
 
+def _groups(fitted: Fitted, data: pd.DataFrame, level: int, unseen: str) -> list[NDArray[np.int64]]:
+    """Each row's group at each level down to one; −1 where the fit has not seen it."""
+    found = []
+    for random, labels in zip(fitted.snapshot.levels, _group_labels(fitted, data, level)):
+        position = np.asarray(pd.Index(random.labels).get_indexer(pd.Index(labels)))
+        _check_seen(random, labels[position < 0], unseen)
+        found.append(position)
+    return found
+
+
 def _group_labels(fitted: Fitted, data: pd.DataFrame, level: int) -> list[NDArray[np.object_]]:
     """Each row's group at each level, labelled as in the fit (``outer/inner``)."""
-    columns = [group for group, _ in _levels_of(fitted)][:level]
+    spec = ModelSpec.from_dict(fitted.snapshot.spec)
+    columns = [group for group, _ in spec.random][:level]
     check_columns(data, columns)
     labels: list[NDArray[np.object_]] = []
     for name in columns:
@@ -91,22 +135,13 @@ def _group_labels(fitted: Fitted, data: pd.DataFrame, level: int) -> list[NDArra
     return labels
 
 
-def _levels_of(fitted: Fitted) -> list[tuple[str, object]]:
-    return list(ModelSpec.from_dict(fitted.snapshot.spec).random)
-
-
-def _random_part(
-    random: RandomLevel, Z: NDArray[np.float64], labels: NDArray[np.object_], unseen: str
-) -> NDArray[np.float64]:
-    """Z b of each row; zero for a group that the fit has not seen, if the caller allows it."""
-    position = pd.Index(random.labels).get_indexer(pd.Index(labels))
-    new = position < 0
-    if new.any():
-        names = sorted(set(labels[new]))
-        listed = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
-        message = f"{random.group!r}: {len(names)} group(s) not in the fit: {listed}"
-        if unseen == "raise":
-            raise DataError(f"{message}; use level=0 or unseen='population'")
-        warnings.warn(f"{message}; their random effects are taken as 0", RWarning, stacklevel=5)
-    b = np.where(new[:, None], 0.0, random.b[position])
-    return np.asarray((Z * b).sum(axis=1))
+def _check_seen(random: RandomLevel, strangers: NDArray[np.object_], unseen: str) -> None:
+    """Groups that the fit has not seen are an error, or a warning where the caller allows them."""
+    if not len(strangers):
+        return
+    names = sorted(set(strangers))
+    listed = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
+    message = f"{random.group!r}: {len(names)} group(s) not in the fit: {listed}"
+    if unseen == "raise":
+        raise DataError(f"{message}; use level=0 or unseen='population'")
+    warnings.warn(f"{message}; their random effects are taken as 0", RWarning, stacklevel=6)

@@ -11,7 +11,6 @@ from scipy import special
 from ..core.parameters import theta
 from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
-from ..errors import SpecError
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
@@ -160,27 +159,25 @@ class FittedModel:
             for level in self.snapshot.levels
         }
 
-    def _by_row(self, values: Any, name: str) -> pd.Series:
+    def by_row(self, values: Any, name: str) -> pd.Series:
         """Values in snapshot order as a Series in the order of the user's frame."""
         rows = self.snapshot.rows
         order = np.argsort(rows)
         return pd.Series(np.array(values)[order], index=self._index[rows[order]], name=name)
 
-    def _level(self, level: int | str | None) -> int:
+    def level_number(self, level: int | str | None) -> int:
         """Number of a level given by its number or its group; the innermost by default."""
         groups = [random.group for random in self.snapshot.levels]
         if level is None:
             return len(groups)
         if level in groups:
             return groups.index(str(level)) + 1
-        if level not in range(len(groups) + 1):
-            known = ", ".join(f"{i} ({g})" for i, g in enumerate(["population", *groups]))
-            raise SpecError(f"level must be one of {known}, not {level!r}")
-        return int(level)
+        known = [f"{i} ({group})" for i, group in enumerate(["population", *groups])]
+        return one_of(level, range(len(groups) + 1), "level", shown=known)
 
     def fitted(self, level: int | str | None = None) -> pd.Series:
         """Fitted values at a level: 0 for the population, by default the innermost."""
-        return self._by_row(self.snapshot.fitted[:, self._level(level)], "fitted")
+        return self.by_row(self.snapshot.fitted[:, self.level_number(level)], "fitted")
 
     @property
     def fittedvalues(self) -> pd.Series:
@@ -190,7 +187,7 @@ class FittedModel:
     @property
     def resid(self) -> pd.Series:
         """Response residuals at the innermost level, indexed as the rows of the data."""
-        return self._by_row(self.snapshot.y - self.snapshot.fitted[:, -1], "resid")
+        return self.by_row(self.snapshot.y - self.snapshot.fitted[:, -1], "resid")
 
     def residuals(self, type: str = "response", level: int | str | None = None) -> pd.Series:
         """Residuals, indexed as the rows of the data.
@@ -204,8 +201,8 @@ class FittedModel:
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
             the innermost.
         """
-        values = residuals(self.snapshot, type, self._level(level))  # type: ignore[arg-type]
-        return self._by_row(values, "resid")
+        values = residuals(self.snapshot, type, self.level_number(level))  # type: ignore[arg-type]
+        return self.by_row(values, "resid")
 
     def predict(
         self,
@@ -237,7 +234,7 @@ class FittedModel:
         Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
         nlme's own ``predict`` computes them afresh from the new rows.
         """
-        chosen = self._level(level)
+        chosen = self.level_number(level)
         one_of(unseen, ("raise", "population"), "unseen", quote=True)
         if new_data is None:
             return self.fitted(chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..model.formula import Call, Name, variables
-from .columns import Column, as_factor, column, drop_unused
-from .names import TOKEN, Names
 from ..model.spec import ModelSpec
 from ..model.structures import Structure, pdIdent
+from ..options import did_you_mean
+from .columns import Column, as_factor, column, drop_unused
+from .names import TOKEN, Names
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,9 @@ def _unknown_column(name: str, labels: list[Any]) -> str:
     if name == ".":
         return "'.' for all other columns is not understood: name the columns"
     texts = [str(label) for label in labels]
-    close = difflib.get_close_matches(name, texts, 1)
-    if close and close[0] == name:
+    if name in texts:
         return f"column {name!r} is not text in the data: rename the columns with .columns.map(str)"
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, texts)
     shown = ", ".join(repr(t) for t in texts[:12]) + (", …" if len(texts) > 12 else "")
     return f"the data has no column {name!r}{hint} (columns: {shown})"
 

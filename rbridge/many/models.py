@@ -298,10 +298,11 @@ def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
         except RBridgeError as error:
             said.append(f"no {method} standard errors: {error}")
             continue
+        said += [fit.apvar_doubt()] if method == "delta" else []
         values |= {f"se_{method}.{name}": error for name, error in errors.items()}
     values |= {f"fixed.{name}": value for name, value in fit.params.items()}
     values |= {f"se.fixed.{name}": error for name, error in fit.bse.items()}
-    return FitRow(item, "", fit.converged, "; ".join(said), values)
+    return FitRow(item, "", fit.converged, "; ".join(filter(None, said)), values)
 
 
 def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from .start import checked_stack, stack_bounds, start
 T = TypeVar("T")
 
 # read in this order
-R_FILES = ("session", "payload", "nlme", "snapshot", "terms", "lmeinfo", "versions")
+R_FILES = ("session", "payload", "nlme", "snapshot", "terms", "prepare", "lmeinfo", "versions")
 STACK_SIZE = 64 * 2**20  # bytes: R's own check stops runaway recursion before the system does
 FORKED = (
     "R was started before this process was forked and cannot be used in the child: start workers "
@@ -285,11 +285,3 @@ def embedded_session() -> Session:
             _session = Session()
         _session.started()
         return _session
-
-
-def __getattr__(name: str) -> Any:  # until the last importer asks session.py
-    if name == "session":
-        from .session import session
-
-        return session
-    raise AttributeError(name)

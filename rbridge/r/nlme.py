@@ -21,11 +21,7 @@ from .locate import INSTALL_NLME
 from .payload import payload
 from .session import session
 from .snapshot import snapshot_of
-from .versions import (  # noqa: F401  r_versions: until tests ask versions.py
-    provenance,
-    r_versions,
-    require,
-)
+from .versions import provenance, require
 
 _NOT_CONVERGED = re.compile(r"converge|iteration limit|maximum number of iterations", re.I)
 
@@ -102,11 +98,11 @@ def _fit(r: RSession, model: dict[str, Any], design: Design) -> tuple[ModelHandl
     try:
         answer = r.call("fit", model)
     except RError as error:
-        raise _explained(r, error, model, design) from None
+        raise explained(r, error, model, design) from None
     return ModelHandle(r, int(answer.value["id"][0]), model), answer
 
 
-def _explained(
+def explained(
     r: RSession, error: RError, model: dict[str, Any], design: Design
 ) -> FitError | DataError:
     """nlme's error under the user's names, and the columns to blame where they can be told."""

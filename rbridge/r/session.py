@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import SpecError
+from ..options import one_of
 from .answer import RSession
 from .embedded import embedded_session
 from .process import ProcessSession
@@ -61,8 +62,7 @@ def set_isolation(mode: str, *, timeout: float | None = None) -> Isolation:
     SpecError
         Another mode, or a timeout where nothing could keep it.
     """
-    if mode not in MODES:
-        raise SpecError(f"isolation must be 'inprocess' or 'process', not {mode!r}")
+    one_of(mode, MODES, "isolation", quote=True)
     if timeout is not None and mode == "inprocess":
         raise SpecError("a time limit needs isolation 'process': R cannot be stopped otherwise")
     if timeout is not None and not timeout > 0:

@@ -45,7 +45,7 @@ def snapshot_of(
         coef_names=names.back_all(got["coef_names"]),
         levels=tuple(_level(level, names) for level in got.get("levels", ())),
         cor=_cor(got["cor"], names) if got["cor"] else None,
-        var=tuple(_var(part, names) for part in _listed(got["var"])),
+        var=tuple(_var(part, names) for part in listed(got["var"])),
         sigma=float(got["sigma"][0]),
         fixed_sigma=bool(got["fixed_sigma"][0]),
         apvar=_apvar(got["apvar"], names),
@@ -58,7 +58,7 @@ def snapshot_of(
     )
 
 
-def _listed(parts: Any) -> list[Any]:
+def listed(parts: Any) -> list[Any]:
     """The items of an R list, named or not."""
     return list(parts.values()) if isinstance(parts, dict) else list(parts)
 
@@ -68,10 +68,7 @@ def _one(values: Any) -> Any:
 
 
 def _level(level: dict[str, Any], names: Names) -> RandomLevel:
-    blocks = tuple(
-        PdBlock(_one(b["pd_class"]), names.back_all(b["names"]), names.back(_one(b["formula"])))
-        for b in _listed(level["blocks"])
-    )
+    blocks = tuple(block_of(block, names) for block in listed(level["blocks"]))
     arrays = {name: level[name] for name in ("Z", "codes", "D", "b")}
     return RandomLevel(
         names.back(_one(level["group"])),
@@ -80,6 +77,12 @@ def _level(level: dict[str, Any], names: Names) -> RandomLevel:
         labels=names.back_all(level["labels"]),
         **arrays,
     )
+
+
+def block_of(block: dict[str, Any], names: Names) -> PdBlock:
+    """One pdMat as describe_blocks of snapshot.R and prepare.R give it."""
+    formula = names.back(_one(block["formula"]))
+    return PdBlock(_one(block["pd_class"]), names.back_all(block["names"]), formula)
 
 
 def _cor(cor: dict[str, Any], names: Names) -> CorStruct:
@@ -114,7 +117,7 @@ def _terms(got: dict[str, Any], names: Names) -> FixedTerms:
     arrays = {name: got[name] for name in ("assign", "factors", "cells", "counts")}
     return FixedTerms(
         labels=names.back_all(got["labels"]),
-        variables=tuple(_variable(part, names) for part in _listed(got["variables"])),
+        variables=tuple(_variable(part, names) for part in listed(got["variables"])),
         means=dict(zip(names.back_all(got["mean_names"]), map(float, got["means"]))),
         **arrays,
     )

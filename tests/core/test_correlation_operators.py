@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import designs
+from tests.support import designs
 import numpy as np
 import pytest
 

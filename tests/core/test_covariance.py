@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import designs
 import numpy as np
 import pytest
 
@@ -20,6 +19,7 @@ from rbridge.core.engine.covariance import (
 from rbridge.core.engine.jet import Jet, solve, variables
 from rbridge.core.snapshot import CorStruct, VarFunc
 from rbridge.errors import SnapshotError
+from tests.support import designs
 
 Array = np.ndarray[Any, Any]
 STEP = 1e-30

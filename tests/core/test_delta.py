@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import synthetic as make
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from rbridge.core.delta import apvar_delta, delta_method
 from rbridge.core.parameters import jacobian, theta
 from rbridge.core.seed_table import ranef_params
 from rbridge.errors import ApVarError, DataError, SnapshotError, SpecError
+from tests.support import synthetic as make
 
 X = np.array([2.0, 0.5, -1.5])
 COV = np.array([[1.0, 0.3, -0.2], [0.3, 0.5, 0.1], [-0.2, 0.1, 2.0]])

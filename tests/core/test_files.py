@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import designs
 import pytest
 
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.files import is_regular, write_whole, written_whole
+from tests.support import designs
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

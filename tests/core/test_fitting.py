@@ -6,12 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import designs
 import numpy as np
-import oneway
+from tests.support import designs, oneway
 import pytest
 from scipy.optimize import minimize_scalar
-from test_profile import best, log_density, realistic
+from tests.core.test_profile import best, log_density, realistic
 
 from rbridge.core.fitting import native
 from rbridge.core.fitting.coding import Coding

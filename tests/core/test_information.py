@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, get_args
 
-import brute
-import designs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from rbridge.core.engine import layout
 from rbridge.core.engine.contractions import contract
 from rbridge.core.engine.dense import dense_forms
+from rbridge.core.engine.model import model_at
 from rbridge.core.information import (
     Kind,
     information,
@@ -23,10 +22,10 @@ from rbridge.core.information import (
     stratum_variances,
 )
 from rbridge.core.likelihood import log_likelihood
-from rbridge.core.engine.model import model_at
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock
 from rbridge.errors import InformationError, SpecError
+from tests.support import brute, designs, references
 
 Array = np.ndarray[Any, Any]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -86,10 +85,10 @@ def test_linear_reml_observed_is_twice_average_less_expected(fit: FitSnapshot) -
 
 
 @pytest.mark.parametrize("kind", ["expected", "average"])
-@pytest.mark.parametrize("name", designs.MODELS)
+@pytest.mark.parametrize("name", references.INFORMATION)
 def test_lmeinfo(name: str, kind: Kind) -> None:
-    model = designs.MODELS[name]
-    ours = information(model["fit"], kind)
+    model = references.INFORMATION[name]
+    ours = information(references.information_fit(name), kind)
     assert ours.names == tuple(model["names"])
     assert_close(ours.matrix, np.array(model[kind]), 1e-8)
 
@@ -97,7 +96,7 @@ def test_lmeinfo(name: str, kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_seed(kind: Kind) -> None:
     """Orthodont is balanced: Var(cov) is the same by all three."""
-    result = information(designs.MODELS["Orthodont REML"]["fit"], kind)
+    result = information(references.information_fit("Orthodont REML"), kind)
     at = result.names.index("Tau.Subject.cov(age,(Intercept))")
     np.testing.assert_allclose(result.inverse()[at, at], 0.1724309, atol=5e-7)
 

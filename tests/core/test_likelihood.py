@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import brute
-import designs
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -15,6 +13,7 @@ from rbridge.core.likelihood import log_likelihood, score
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import InformationError, SnapshotError
+from tests.support import brute, designs, references
 
 FITS = {
     f"{name}, {method}": replace(fit, method=method)
@@ -40,16 +39,18 @@ def test_likelihood_by_scipy() -> None:
     np.testing.assert_allclose(log_likelihood(fit), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", designs.MODELS)
+@pytest.mark.parametrize("name", references.INFORMATION)
 def test_likelihood_is_nlmes(name: str) -> None:
-    model = designs.MODELS[name]
-    np.testing.assert_allclose(log_likelihood(model["fit"]), model["log_lik"], rtol=1e-12)
+    model = references.INFORMATION[name]
+    np.testing.assert_allclose(
+        log_likelihood(references.information_fit(name)), model["log_lik"], rtol=1e-12
+    )
 
 
-@pytest.mark.parametrize("name", designs.MODELS)
+@pytest.mark.parametrize("name", references.INFORMATION)
 def test_score_vanishes_at_nlmes_estimates(name: str) -> None:
     """The gain in likelihood that the gradient promises, ½ s' I⁻¹ s, is next to nothing."""
-    forms = contract(designs.MODELS[name]["fit"])
+    forms = contract(references.information_fit(name))
     assert forms.score @ np.linalg.solve(forms.trace2, forms.score) < 1e-5
 
 

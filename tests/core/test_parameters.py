@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import synthetic as make
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -23,10 +20,8 @@ from rbridge.core.parameters import (
     unconstrained_from_natural,
 )
 from rbridge.errors import SnapshotError
-
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "intervals.json").read_text())
-MODELS = {model["name"]: model for model in REFERENCE["models"]}
-WITH_APVAR = [name for name, model in MODELS.items() if "pars" in model["apvar"]]
+from tests.support import synthetic as make
+from tests.support.references import INTERVALS, WITH_APVAR, interval_fit
 
 ABC = ("a", "b", "c")
 ABCD = ("a", "b", "c", "d")
@@ -56,28 +51,35 @@ STRUCTURES = {
         make.level("outer", make.block("pdLogChol", ("x", "y"))),
         make.level("inner", make.block("pdDiag", ("x", "z"))),
     ),
-    "AR1": of(one("pdIdent", ("a",)), cor=make.cor("corAR1", [0.5])),
-    "CAR1": of(cor=make.cor("corCAR1", [0.5])),
-    "corCompSymm": of(cor=make.cor("corCompSymm", [0.5], lower=-1 / 3, size=4)),
-    "corSymm": of(cor=make.cor("corSymm", [0.1] * 6, size=4)),
-    "corNatural": of(cor=make.cor("corNatural", [0.1] * 3, size=3)),
-    "spherical": of(cor=make.cor("corSymm", [0.1] * 6, size=4), natural=False),
-    "ARMA": of(cor=make.cor("corARMA", [0.1] * 5, p=3, q=2)),
-    "Exp": of(cor=make.cor("corExp", [1.0])),
-    "Gaus": of(cor=make.cor("corGaus", [1.0, 0.2], nugget=True)),
-    "Ratio": of(cor=make.cor("corRatio", [1.0, 0.2], nugget=True)),
-    "Lin": of(cor=make.cor("corLin", [2.0], min_distance=1.2)),
-    "Spher": of(cor=make.cor("corSpher", [2.0, 0.2], min_distance=1.2, nugget=True)),
-    "varIdent": of(var=(make.var("varIdent", [1, 2, 3], [False, True, True]),)),
-    "varPower": of(var=(make.var("varPower", [0.5]),)),
-    "varExp": of(var=(make.var("varExp", [0.5, 0.2], [True, False]),)),
-    "varConstPower": of(var=(make.var("varConstPower", [1, 2, 3, 4], [True, False, True, True]),)),
-    "varConstProp": of(var=(make.var("varConstProp", [1, 2]),)),
-    "varComb": of(
-        var=(make.var("varIdent", [1, 2], [False, True], "A"), make.var("varPower", [1], tag="B"))
+    "AR1": of(one("pdIdent", ("a",)), cor=make.correlation("corAR1", [0.5])),
+    "CAR1": of(cor=make.correlation("corCAR1", [0.5])),
+    "corCompSymm": of(cor=make.correlation("corCompSymm", [0.5], lower=-1 / 3, size=4)),
+    "corSymm": of(cor=make.correlation("corSymm", [0.1] * 6, size=4)),
+    "corNatural": of(cor=make.correlation("corNatural", [0.1] * 3, size=3)),
+    "spherical": of(cor=make.correlation("corSymm", [0.1] * 6, size=4), natural=False),
+    "ARMA": of(cor=make.correlation("corARMA", [0.1] * 5, p=3, q=2)),
+    "Exp": of(cor=make.correlation("corExp", [1.0])),
+    "Gaus": of(cor=make.correlation("corGaus", [1.0, 0.2], nugget=True)),
+    "Ratio": of(cor=make.correlation("corRatio", [1.0, 0.2], nugget=True)),
+    "Lin": of(cor=make.correlation("corLin", [2.0], min_distance=1.2)),
+    "Spher": of(cor=make.correlation("corSpher", [2.0, 0.2], min_distance=1.2, nugget=True)),
+    "varIdent": of(var=(make.variance("varIdent", [1, 2, 3], free=[False, True, True]),)),
+    "varPower": of(var=(make.variance("varPower", [0.5]),)),
+    "varExp": of(var=(make.variance("varExp", [0.5, 0.2], free=[True, False]),)),
+    "varConstPower": of(
+        var=(make.variance("varConstPower", [1, 2, 3, 4], free=[True, False, True, True]),)
     ),
-    "varFixed, fixed sigma": of(one("pdDiag"), var=(make.var("varFixed", []),), fixed_sigma=True),
-    "fixed correlation": of(one("pdDiag"), cor=make.cor("corAR1", [0.5], fixed=True)),
+    "varConstProp": of(var=(make.variance("varConstProp", [1, 2]),)),
+    "varComb": of(
+        var=(
+            make.variance("varIdent", [1, 2], free=[False, True], tag="A"),
+            make.variance("varPower", [1], tag="B"),
+        )
+    ),
+    "varFixed, fixed sigma": of(
+        one("pdDiag"), var=(make.variance("varFixed", []),), fixed_sigma=True
+    ),
+    "fixed correlation": of(one("pdDiag"), cor=make.correlation("corAR1", [0.5], fixed=True)),
 }
 
 
@@ -132,8 +134,8 @@ def test_jacobian_closed_form() -> None:
 
 @pytest.mark.parametrize("name", WITH_APVAR)
 def test_pars_of_nlme_decode_to_its_own_estimates(name: str) -> None:
-    snapshot = make.from_reference(MODELS[name])
-    u = np.array(MODELS[name]["apvar"]["pars"])
+    snapshot = interval_fit(name)
+    u = np.array(INTERVALS[name]["apvar"]["pars"])
     natural = theta(snapshot)
     assert len(natural.kinds) == len(natural.names)
     np.testing.assert_allclose(natural_from_unconstrained(snapshot, u), natural.values, rtol=1e-12)
@@ -160,23 +162,31 @@ def test_numbers_seen_in_r() -> None:
 @pytest.mark.parametrize(
     ("cor", "u", "expected"),
     [
-        (make.cor("corAR1", [0]), [1.96066], [0.753208]),
+        (make.correlation("corAR1", [0]), [1.96066], [0.753208]),
         (
-            make.cor("corARMA", [0] * 3, p=3),
+            make.correlation("corARMA", [0] * 3, p=3),
             [1.95308, 0.406514, 0.150760],
             [0.585787, 0.155296, 0.0752373],
         ),
         (
-            make.cor("corARMA", [0] * 3, q=3),
+            make.correlation("corARMA", [0] * 3, q=3),
             [0.890732, 0.733962, 0.459804],
             [0.644357, 0.478996, 0.225935],
         ),
-        (make.cor("corARMA", [0] * 2, p=1, q=1), [2.85167, -0.729987], [0.89081, -0.349605]),
-        (make.cor("corCompSymm", [0], lower=-1 / 3), [0.963783], [0.631838]),
-        (make.cor("corCAR1", [0]), [-6.0741], [0.00229643]),
-        (make.cor("corRatio", [0] * 2, nugget=True), [2.59982, -1.42691], [13.4613, 0.19358]),
-        (make.cor("corSpher", [0], min_distance=1.2), [2.37692], [11.9717]),
-        (make.cor("corExp", [0]), [1.58645], [4.88639]),
+        (
+            make.correlation("corARMA", [0] * 2, p=1, q=1),
+            [2.85167, -0.729987],
+            [0.89081, -0.349605],
+        ),
+        (make.correlation("corCompSymm", [0], lower=-1 / 3), [0.963783], [0.631838]),
+        (make.correlation("corCAR1", [0]), [-6.0741], [0.00229643]),
+        (
+            make.correlation("corRatio", [0] * 2, nugget=True),
+            [2.59982, -1.42691],
+            [13.4613, 0.19358],
+        ),
+        (make.correlation("corSpher", [0], min_distance=1.2), [2.37692], [11.9717]),
+        (make.correlation("corExp", [0]), [1.58645], [4.88639]),
     ],
 )
 def test_correlations_seen_in_r(cor: Any, u: list[float], expected: list[float]) -> None:
@@ -187,8 +197,8 @@ def test_labels_are_those_of_lmeinfo() -> None:
     snapshot = of(
         make.level("school", make.block("pdLogChol", ("(Intercept)", "age", "x"))),
         make.level("child", make.block("pdDiag", ("(Intercept)", "age"))),
-        cor=make.cor("corARMA", [0.1, 0.2], p=2),
-        var=(make.var("varPower", [0.5]),),
+        cor=make.correlation("corARMA", [0.1, 0.2], p=2),
+        var=(make.variance("varPower", [0.5]),),
     )
     assert theta(snapshot).names == (
         "Tau.school.var((Intercept))",
@@ -242,8 +252,8 @@ def test_basis_follows_names_not_positions() -> None:
 def test_fixed_parts_are_no_parameters() -> None:
     snapshot = of(
         one("pdIdent", ("a",)),
-        cor=make.cor("corAR1", [0.5], fixed=True),
-        var=(make.var("varIdent", [1, 2, 3], [False, True, False]),),
+        cor=make.correlation("corAR1", [0.5], fixed=True),
+        var=(make.variance("varIdent", [1, 2, 3], free=[False, True, False]),),
         fixed_sigma=True,
     )
     assert theta(snapshot).names == ("Tau.g.var(a)", "var_params")
@@ -257,7 +267,7 @@ def test_inner_level_comes_first_in_pars() -> None:
 
 
 def test_wrong_length_says_what_was_expected() -> None:
-    snapshot = of(one("pdLogChol", ("a", "b")), cor=make.cor("corAR1", [0.5]))
+    snapshot = of(one("pdLogChol", ("a", "b")), cor=make.correlation("corAR1", [0.5]))
     with pytest.raises(
         SnapshotError, match="expected 5 values: 3 for pdLogChol of g, 1 for corAR1"
     ):
@@ -274,7 +284,7 @@ def test_unknown_classes_are_refused() -> None:
     with pytest.raises(SnapshotError, match="pdKronecker"):
         theta(of(one("pdKronecker")))
     with pytest.raises(SnapshotError, match="corHF"):
-        values(of(cor=make.cor("corHF", [1.0])), 0, 0)
+        values(of(cor=make.correlation("corHF", [1.0])), 0, 0)
 
 
 def test_block_of_other_effects_is_refused() -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import designs
 import numpy as np
-import oneway
 import pytest
 from scipy import stats
-from test_derive import of
 
 from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.resampling import acceleration, bootstrap_intervals, jackknife
 from rbridge.core.intervals.satterthwaite import satterthwaite
 from rbridge.errors import DataError, InformationError, SpecError
+from tests.support import designs, oneway
 
 RNG = np.random.default_rng(8)
 
@@ -145,7 +143,7 @@ def test_jackknife_is_near_the_refits_of_an_unbalanced_model() -> None:
 )
 def test_jackknife_units(levels: str, cor: str, m: int) -> None:
     try:
-        assert jackknife(of(levels, cor, "Ident").snapshot).shape[0] == m
+        assert jackknife(designs.named(levels, cor, "Ident")).shape[0] == m
     except InformationError as error:  # four groups less one: not identified, and it says what
         assert levels == "nested" and "Tau" in str(error)
 

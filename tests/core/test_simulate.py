@@ -1,27 +1,18 @@
 """Simulated responses against V by brute force, and residuals freed of V."""
 
-from dataclasses import replace
-
-import designs
 import numpy as np
 import pytest
 
-from rbridge.core.engine.dense import dense_covariance
-from rbridge.core.engine.model import model_at
 from rbridge.core.residuals import Roots, residuals, standard_deviations
 from rbridge.core.simulate import process
 from rbridge.errors import SpecError
+from tests.support import brute, designs
 
 CASES = {
-    "intercept": designs.fit(designs.X, designs.Y, designs.LEVELS["intercept"]),
-    "singular": designs.fit(designs.X, designs.Y, designs.LEVELS["singular"]),
-    "blocked": designs.fit(designs.X, designs.Y, designs.LEVELS["blocked"]),
-    "nested": designs.fit(designs.X, designs.Y, designs.LEVELS["nested"]),
+    **{name: designs.named(name) for name in ("intercept", "singular", "blocked", "nested")},
     **{
-        f"slope, {name}": designs.fit(designs.X, designs.Y, designs.LEVELS["slope"], cor, var)
-        for (name, cor), var in zip(
-            designs.CORRELATIONS.items(), 2 * tuple(designs.VARIANCES.values())
-        )
+        f"slope, {cor}": designs.named("slope", cor, var)
+        for cor, var in zip(designs.CORRELATIONS, 2 * tuple(designs.VARIANCES))
     },
 }
 
@@ -49,7 +40,7 @@ def covariance_of_draws(snapshot):
 @pytest.mark.parametrize("name", CASES)
 def test_covariance_of_the_draws_is_v(name):
     snapshot = CASES[name]
-    V = dense_covariance(snapshot, model_at(snapshot))[0]
+    V = brute.marginal(snapshot)
     np.testing.assert_allclose(covariance_of_draws(snapshot), V, rtol=1e-10, atol=1e-10)
 
 
@@ -57,7 +48,7 @@ def test_moments_of_random_draws():
     snapshot = CASES["slope, AR1"]
     source, rng = process(snapshot), np.random.default_rng(1)
     draws = np.array([source.draw(rng) for _ in range(4000)])
-    V = dense_covariance(snapshot, model_at(snapshot))[0]
+    V = brute.marginal(snapshot)
     z = (draws.mean(axis=0) - snapshot.X @ snapshot.beta) / np.sqrt(np.diag(V) / len(draws))
     assert np.abs(z).max() < 4
     scale = np.sqrt(np.outer(np.diag(V), np.diag(V)) * 2 / len(draws))
@@ -69,8 +60,7 @@ def test_normalized_residuals_have_no_covariance_left(name):
     snapshot = CASES[name]
     unit = np.eye(snapshot.n)
     roots, sd = Roots.of(snapshot.cor), standard_deviations(snapshot)
-    gls = replace(snapshot, levels=(), fitted=np.zeros((snapshot.n, 1)))
-    SRS = dense_covariance(gls, model_at(gls))[0]
+    SRS = brute.marginal(snapshot, len(snapshot.levels))
     W = np.array([roots.whiten(e) for e in unit]).T / sd
     np.testing.assert_allclose(W @ SRS @ W.T, unit, atol=1e-9)
 

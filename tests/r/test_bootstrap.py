@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import rbridge as rb
-from rbridge.many import bootstrap as module
 from rbridge.cli.app import main
+from rbridge.many import bootstrap as module
+from tests.support.processes import living
 
 QUIET = dict(progress=False)
 WITHIN = dict(correlation="corAR1(form = ~ 1 | subject)", weights="varIdent(form = ~ 1 | sex)")
@@ -128,9 +129,9 @@ def test_under_dask_the_same_call_spreads_over_a_cluster(fit, one_process):
 
 
 def _r_runs():
-    from rbridge.r import embedded as session
+    from rpy2.rinterface_lib import embedded
 
-    return session._session is not None
+    return embedded.isinitialized()
 
 
 INTERRUPTED = """
@@ -165,26 +166,6 @@ def test_ctrl_c_stops_the_workers_and_keeps_what_is_done(jobs, tmp_path):
     assert process.returncode == 0 and "Traceback" not in err and "these are kept" in err
     assert living(process.pid) == []
     assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def living(group, patience=10):
-    """Processes of the group that still run."""
-    for _ in range(patience * 10):
-        stats = [
-            text.rsplit(")", 1)[1].split() for text in map(_read, Path("/proc").glob("[0-9]*"))
-        ]
-        left = [stat for stat in stats if int(stat[2]) == group and stat[0] != "Z"]
-        if not left:
-            return []
-        time.sleep(0.1)
-    return left
-
-
-def _read(process):
-    try:
-        return (process / "stat").read_text()
-    except OSError:  # gone meanwhile
-        return ") Z 0 0"
 
 
 def test_command_line(tmp_path):

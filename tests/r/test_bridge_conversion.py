@@ -10,11 +10,12 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from bridging import grouped, says, through_r
 
 import rbridge as rb
 from rbridge.errors import DataError
 from rbridge.frame.columns import column
+from tests.support.bridging import grouped, through_r
+from tests.support.processes import says
 
 NA = float("nan")
 
@@ -76,7 +77,7 @@ def test_naive_datetime_in_a_dst_gap_is_kept():
     stamps = pd.to_datetime(["2021-03-28 02:30:00", "2021-03-28 03:30:00", None])
     code = """
         import pandas as pd
-        from bridging import through_r
+        from tests.support.bridging import through_r
         print(through_r(pd.to_datetime(["2021-03-28 02:30:00"])).iloc[0])
     """
     assert through_r(stamps).dt.tz_localize(None).tolist()[:2] == stamps.tolist()[:2]
@@ -249,7 +250,7 @@ def test_what_pandas2ri_does_right_stays_right(values):
 def test_strings_sort_by_code_point_whatever_the_locale():
     assert through_r(["b", "a", "B", "A", "é"]).cat.categories.tolist() == ["A", "B", "a", "b", "é"]
     code = """
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         frame = grouped()
         frame["s"] = ["b", "A", "a", "B", "é"] * 12

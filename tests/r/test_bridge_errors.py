@@ -7,11 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
-from bridging import define, grouped, in_r
 
 import rbridge as rb
 from rbridge.errors import ConvergenceWarning, DataError, FitError, RError, RWarning
-from rbridge.r.embedded import session
+from rbridge.r.session import session
+from tests.support.bridging import define, grouped, in_r
 
 
 def error_of(code: str) -> RError:

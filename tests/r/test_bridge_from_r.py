@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from bridging import in_r
 
 import rbridge as rb
+from tests.support.bridging import in_r
 
 
 def test_na_integer_is_missing():
@@ -60,7 +60,9 @@ def test_what_has_no_plain_form_stays_in_r(code):
 def test_fitted_models_stay_in_r_as_they_are(seed_fit, ask_r):
     assert ask_r("class(m)", seed_fit) == ("lme",)
     assert ask_r("names(nlme::fixef(m))[1]", seed_fit) == ("(Intercept)",)
-    assert not any("rpy2" in type(v).__module__ for v in vars(seed_fit._fitted.handle).values())
+    assert not any(
+        "rpy2" in type(v).__module__ for v in vars(seed_fit.in_r("a test").handle).values()
+    )
 
 
 def test_pickled_results_have_no_model_in_r(seed_fit):

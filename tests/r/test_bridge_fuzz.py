@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from bridging import define
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 import rbridge as rb
-from rbridge.r.embedded import session
+from rbridge.r.session import session
+from tests.support.bridging import define, quoted
 
 EXAMPLES = int(os.environ.get("RBRIDGE_FUZZ", "200"))
 MISSING = "<NA>"
@@ -143,10 +143,6 @@ def _text(value: Any, kind: str) -> str:
     if kind == "logical":
         return "TRUE" if value else "FALSE"
     return repr(float(value)) if kind == "number" else str(value)
-
-
-def quoted(name: str) -> str:
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from bridging import ROOT, in_r, python
+
+from tests.support.bridging import in_r
+from tests.support.places import ROOT
+from tests.support.processes import python, surroundings
 
 FIT = """
     import sys
@@ -26,21 +29,21 @@ FIT = """
 
 def examined(*options: str, cwd: Path | None = None, **environment: str) -> tuple[int, str]:
     """Exit status and text of ``rbridge doctor``."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    if "FAKE" in environment:
-        env["PYTHONPATH"] = f"{environment['FAKE']}{os.pathsep}{ROOT}"
     command = [sys.executable, "-m", "rbridge", "doctor", *options]
+    env = surroundings(**environment)
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
 
+def before_ours(folder: Path) -> str:
+    """A PYTHONPATH on which the folder's modules come first."""
+    return f"{folder}{os.pathsep}{ROOT}"
+
+
 def both(name: str, message: str, mend: str, **environment: str) -> None:
     """A fit raises, and doctor shows, the fault and the way out."""
-    path = (
-        {"PYTHONPATH": f"{environment['FAKE']}{os.pathsep}{ROOT}"} if "FAKE" in environment else {}
-    )
-    done = python(FIT, **{**environment, **path})
+    done = python(FIT, **environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(name) and message in done.stdout and mend in done.stdout
     status, text = examined(**environment)
@@ -103,7 +106,7 @@ def test_rpy2_does_not_fit(tmp_path, text, message, mend):
     (package / "__init__.py").write_text("")
     (package / "rinterface.py").write_text(text + "\n")
     name = "RNotFoundError" if "ModuleNotFound" in text else "InstallationError"
-    both(name, message, mend, FAKE=str(tmp_path))
+    both(name, message, mend, PYTHONPATH=before_ours(tmp_path))
 
 
 def test_an_rpy2_that_ends_the_process_costs_doctor_nothing(tmp_path):
@@ -112,7 +115,7 @@ def test_an_rpy2_that_ends_the_process_costs_doctor_nothing(tmp_path):
     (package / "__init__.py").write_text("")
     text = "import os, sys\nprint('Fatal error: base', file=sys.stderr, flush=True)\nos._exit(2)\n"
     (package / "rinterface.py").write_text(text)
-    status, text = examined(FAKE=str(tmp_path))
+    status, text = examined(PYTHONPATH=before_ours(tmp_path))
     assert status == 1 and "exit status 2" in text and "Fatal error: base" in text
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
-from bridging import ROOT, says
+
+from tests.support.processes import says, surroundings
 
 HARD = """
     import numpy as np, pandas as pd, rbridge as rb, time, sys, os
-    from bridging import define, grouped, in_r
-    from rbridge.r.embedded import session
+    from tests.support.bridging import define, grouped, in_r
+    from rbridge.r.session import session
     rng = np.random.default_rng(1)
     n = 3000
     large = pd.DataFrame({"y": rng.normal(size=n), "x": rng.normal(size=n)})
@@ -37,10 +38,9 @@ HARD = """
 
 def terminal(code: str) -> pexpect.spawn:
     """A fresh Python on a pseudo-terminal of its own."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "r")])
-    env = {**os.environ, "PYTHONPATH": path}
     text = textwrap.dedent(HARD) + textwrap.dedent(code)
-    return pexpect.spawn(sys.executable, ["-c", text], env=env, encoding="utf-8", timeout=30)
+    options: Any = {"env": surroundings(), "encoding": "utf-8", "timeout": 30}
+    return pexpect.spawn(sys.executable, ["-c", text], **options)
 
 
 @pytest.mark.parametrize("what, seconds", [("slow_fit", 12), ("loop", 2), ("sleep", 2)])
@@ -86,6 +86,25 @@ def test_two_ctrl_c_do_not_leave_r_half_way():
     child.expect(pexpect.EOF)
     child.close()
     assert child.signalstatus is None
+
+
+def test_ctrl_c_while_r_starts_costs_that_call_only():
+    child = terminal(
+        """
+        print("READY", flush=True)
+        try:
+            works()
+        except KeyboardInterrupt:
+            print("STOPPED", flush=True)
+        works()
+    """
+    )
+    child.expect("READY")
+    time.sleep(0.2)  # R takes longer than that to start
+    child.sendintr()
+    child.expect("STOPPED")
+    child.expect("WORKS True")
+    child.expect(pexpect.EOF)
 
 
 def test_ctrl_c_kills_the_isolated_worker():
@@ -140,7 +159,7 @@ def test_ctrl_c_while_another_thread_fits_stops_only_its_own_call():
 def test_the_users_own_sigint_handler_is_kept():
     code = """
         import signal, os, ctypes
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         seen = []
         mine = lambda *_: seen.append(1)
@@ -196,7 +215,7 @@ def test_sigterm_ends_the_command_line_and_its_temporary_folder(tmp_path):
     command += ["--correlation", "corARMA(form = ~ 1 | g, p = 2, q = 2)"]
     folder = tmp_path / "tmp"
     folder.mkdir()
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    env = surroundings(TMPDIR=str(folder))
     child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
     for _ in range(100):
         time.sleep(0.1)
@@ -210,7 +229,7 @@ def test_sigterm_ends_the_command_line_and_its_temporary_folder(tmp_path):
 
 def test_temporary_folders_are_removed_at_a_normal_end(tmp_path):
     code = """
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         rb.lme("y ~ x", grouped(), "~ 1 | g")
     """

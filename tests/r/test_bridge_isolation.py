@@ -9,17 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
-from bridging import grouped, says
 
 import rbridge as rb
 from rbridge.errors import FitError, SessionError, SpecError, TimeLimitError
 from rbridge.r import process
-from rbridge.r.session import current
 from rbridge.r.embedded import embedded_session
+from rbridge.r.session import current
+from tests.support.bridging import grouped
+from tests.support.processes import python, says
 
 
 @pytest.fixture
-def worker():
+def process_session():
     with rb.set_isolation("process"):
         yield current()
 
@@ -28,12 +29,12 @@ def fit(seed: int = 1):
     return rb.lme("y ~ x", grouped(seed=seed), "~ 1 | g")
 
 
-def kill(worker) -> None:
-    os.kill(worker._worker.process.pid, signal.SIGKILL)
-    worker._worker.process.wait()
+def kill(process_session) -> None:
+    os.kill(process_session.worker.process.pid, signal.SIGKILL)
+    process_session.worker.process.wait()
 
 
-def test_the_same_answers(worker, orthodont, lmeinfo_installed):
+def test_the_same_answers(process_session, orthodont, lmeinfo_installed):
     def everything():
         made = rb.lme("distance ~ age * sex", orthodont, "~ age | subject")
         parts = made.params, made.varcomp, made.apvar.cov, made.lmeinfo.varcomp_vcov().cov
@@ -46,9 +47,9 @@ def test_the_same_answers(worker, orthodont, lmeinfo_installed):
         assert one.equals(other)
 
 
-def test_a_dead_worker_costs_that_fit_and_nothing_else(worker):
+def test_a_dead_worker_costs_that_fit_and_nothing_else(process_session):
     earlier = fit()
-    kill(worker)
+    kill(process_session)
     with pytest.raises(SessionError, match="killed by signal 9.*the next call starts another"):
         fit()
     assert fit().params.equals(earlier.params)
@@ -57,16 +58,16 @@ def test_a_dead_worker_costs_that_fit_and_nothing_else(worker):
     assert not other.params.equals(earlier.params)
 
 
-def test_a_worker_that_dies_in_the_middle(worker):
+def test_a_worker_that_dies_in_the_middle(process_session):
     fit()
-    threading.Timer(0.3, kill, [worker]).start()
-    worker._worker.process  # alive
+    threading.Timer(0.3, kill, [process_session]).start()
+    process_session.worker.process  # alive
     with pytest.raises(SessionError, match="ended during"):
         for _ in range(1000):
             fit()
 
 
-def test_errors_are_those_of_the_embedded_r(worker):
+def test_errors_are_those_of_the_embedded_r(process_session):
     with pytest.raises(FitError, match="determine I\\(2 \\* x\\)") as isolated:
         rb.lme("y ~ x + I(2 * x)", grouped(), "~ 1 | g")
     with rb.set_isolation("inprocess"), pytest.raises(FitError) as inside:
@@ -78,19 +79,19 @@ def test_errors_are_those_of_the_embedded_r(worker):
 def test_a_hard_time_limit():
     with rb.set_isolation("process"):
         fit()
-        current()._timeout = 0.001
+        current().timeout = 0.001
         started = time.monotonic()
         with pytest.raises(TimeLimitError, match="longer than 0.001 s"):
             fit()
         assert time.monotonic() - started < 2
-        current()._timeout = 60
+        current().timeout = 60
         assert fit().converged
 
 
 def test_nothing_is_left_behind():
     with rb.set_isolation("process"):
         fit()
-        folder, pid = current()._worker.folder, current()._worker.process.pid
+        folder, pid = current().worker.folder, current().worker.process.pid
         assert list(folder.glob("Rtmp*"))
     assert not Path(folder).exists()
     with pytest.raises(ProcessLookupError):
@@ -100,16 +101,14 @@ def test_nothing_is_left_behind():
 def test_a_killed_parent_takes_the_worker_along():
     code = """
         import os, signal
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         from rbridge.r.session import current
         rb.set_isolation("process")
         rb.lme("y ~ x", grouped(), "~ 1 | g")
-        print(current()._worker.process.pid, current()._worker.folder, flush=True)
+        print(current().worker.process.pid, current().worker.folder, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    from bridging import python
-
     pid, folder = python(code).stdout.split()
     for _ in range(100):
         if not os.path.exists(f"/proc/{pid}") and not os.path.exists(folder):
@@ -118,26 +117,26 @@ def test_a_killed_parent_takes_the_worker_along():
     pytest.fail("the worker outlived its parent")
 
 
-def test_workers_are_replaced_after_many_failures(worker, monkeypatch):
+def test_workers_are_replaced_after_many_failures(process_session, monkeypatch):
     monkeypatch.setattr(process, "FAILURES", 3)
     good = fit()
-    first = worker._worker.process.pid
+    first = process_session.worker.process.pid
     for _ in range(3):
         with pytest.raises(FitError):
             rb.lme("y ~ x + I(2 * x)", grouped(), "~ 1 | g")
-    assert fit().params.equals(good.params) and worker._worker.process.pid != first
+    assert fit().params.equals(good.params) and process_session.worker.process.pid != first
     assert good.predict(grouped()).size == 60
 
 
-def test_released_models_leave_the_worker(worker):
+def test_released_models_leave_the_worker(process_session):
     for _ in range(5):
         fit()
-    assert len(worker._forgotten) <= 1
+    assert len(process_session.forgotten) <= 1
     kept = fit()
     assert kept.predict(grouped()).size == 60
 
 
-def test_threads_share_a_worker(worker):
+def test_threads_share_a_worker(process_session):
     right = {seed: None for seed in range(4)}
 
     def work(seed: int) -> None:
@@ -154,7 +153,7 @@ def test_threads_share_a_worker(worker):
 def test_a_forked_child_has_a_worker_of_its_own():
     code = """
         import os
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         rb.set_isolation("process")
         def fit(): return rb.lme("y ~ x", grouped(), "~ 1 | g").params["x"]

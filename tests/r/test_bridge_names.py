@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from bridging import grouped, in_r
 
 import rbridge as rb
+from tests.support.bridging import grouped, in_r, quoted
 
 AWKWARD = [
     *("if", "my x", "pi", "T", "TRUE", "NA", "NULL", "function", "c", "log", "data", "sigma"),
     *("größe", "x²", "变量", "a.b", "_x", ".5x", "1", "x+y", "a`b", "a\\b", "rbv0000x", "I(x)", "😀"),
     *("Intercept", "weights", "random", "x" * 300),
 ]
-
-
-def quoted(name: str) -> str:
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
 @pytest.mark.parametrize("name", AWKWARD)

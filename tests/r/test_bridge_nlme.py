@@ -8,11 +8,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from bridging import define, grouped, in_r
 
 import rbridge as rb
 from rbridge.errors import DataError, FitError
-from rbridge.r.embedded import session
+from rbridge.r.session import session
+from tests.support.bridging import define, grouped, in_r
 
 
 def test_the_data_are_not_inlined_in_the_call(ask_r):

@@ -6,14 +6,11 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from bridging import grouped, says
 
 import rbridge as rb
 from rbridge.errors import SessionError
-
-
-def slope(seed: int) -> float:
-    return float(rb.lme("y ~ x", grouped(seed=seed), "~ 1 | g").params["x"])
+from tests.support.bridging import grouped, slope
+from tests.support.processes import python, says
 
 
 def test_a_forked_child_raises_at_once():
@@ -25,9 +22,8 @@ def test_a_forked_child_raises_at_once():
 
 def test_a_fork_before_r_starts_works():
     code = """
-        import multiprocessing, sys
-        sys.path.insert(0, "tests/r")
-        from test_bridge_processes import slope
+        import multiprocessing
+        from tests.support.bridging import slope
         with multiprocessing.get_context("fork").Pool(2) as pool:
             print(pool.map(slope, [1, 2]) == [slope(1), slope(2)])
     """
@@ -37,7 +33,7 @@ def test_a_fork_before_r_starts_works():
 def test_forked_children_leave_the_parents_r_alone():
     code = """
         import os, sys
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         fit = rb.lme("y ~ x", grouped(), "~ 1 | g")
         child = os.fork()
@@ -58,15 +54,11 @@ def test_spawned_workers_fit(method):
 def test_loky_workers_fit_without_a_word():
     pytest.importorskip("joblib")
     code = """
-        import sys
-        sys.path.insert(0, "tests/r")
-        from test_bridge_processes import slope
+        from tests.support.bridging import slope
         from joblib import Parallel, delayed
         first = slope(1)
         found = Parallel(2)(delayed(slope)(i) for i in [1, 2])
         print(found == [first, slope(2)])
     """
-    from bridging import python
-
-    done = python(code, timeout=120)
+    done = python(code)
     assert done.stdout.strip() == "True" and "R_SESSION_TMPDIR" not in done.stderr

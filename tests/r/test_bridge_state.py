@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
-from bridging import define, grouped, in_r, says
 
 import rbridge as rb
 from rbridge.errors import RError
-from rbridge.r.embedded import session
+from rbridge.r.session import session
+from tests.support.bridging import define, grouped, in_r
+from tests.support.processes import says
 
 FIT = """
-    from bridging import grouped, in_r
+    from tests.support.bridging import grouped, in_r
     import rbridge as rb
     frame = grouped()
     frame["s"] = ["b", "a", "c"] * 20
@@ -60,7 +61,7 @@ def test_rprofile_may_be_asked_for_and_still_changes_no_number(tmp_path, undistu
 def test_renviron_in_the_working_directory_is_read_only_if_named(tmp_path, undisturbed):
     (tmp_path / ".Renviron").write_text(f"TZ=Asia/Tokyo\nR_LIBS_USER={tmp_path}\nMARK=5\n")
     assert says(FIT, cwd=tmp_path) == undisturbed
-    code = "from bridging import in_r; print(in_r('Sys.getenv(\"MARK\")')[0])"
+    code = "from tests.support.bridging import in_r; print(in_r('Sys.getenv(\"MARK\")')[0])"
     assert says(code, cwd=tmp_path) == ""
     doctor = "import rbridge as rb; print(rb.doctor())"
     assert "not read; set R_ENVIRON_USER" in says(doctor, cwd=tmp_path)
@@ -101,7 +102,7 @@ def test_the_environment_stays_as_it_was():
         import os, subprocess
         def seen(): return set(subprocess.run(["env"], capture_output=True).stdout.splitlines())
         before, python = seen(), dict(os.environ)
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         rb.lme("y ~ x", grouped(), "~ 1 | g")
         added = {line.split(b"=")[0].decode() for line in seen() ^ before}
@@ -113,7 +114,7 @@ def test_the_environment_stays_as_it_was():
 
 def test_the_locale_c_keeps_names_and_numbers():
     code = """
-        from bridging import grouped, in_r
+        from tests.support.bridging import grouped, in_r
         import rbridge as rb
         frame = grouped().rename(columns={"x": "größe"}).assign(s=["é", "变"] * 30)
         print(ascii(list(rb.lme("y ~ größe + s", frame, "~ 1 | g").params.index)))
@@ -131,7 +132,7 @@ def test_decimal_commas_and_another_language(tmp_path):
     code = """
         import locale, time, warnings
         locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         frame = grouped().assign(h=[0.5, 1.5] * 30)
         control = {"maxIter": 1, "msMaxIter": 1, "niterEM": 0, "returnObject": True}
@@ -149,7 +150,7 @@ def test_pythons_locale_stays_as_it_was():
     code = """
         import locale
         before = locale.setlocale(locale.LC_ALL)
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         rb.lme("y ~ x", grouped(), "~ 1 | g")
         print(before == locale.setlocale(locale.LC_ALL))

@@ -6,11 +6,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from bridging import define, grouped, says
 
 import rbridge as rb
 from rbridge.errors import RError
-from rbridge.r.embedded import session
+from rbridge.r.session import session
+from tests.support.bridging import define, grouped
+from tests.support.processes import says
 
 
 def test_two_threads_get_the_right_numbers():
@@ -41,7 +42,7 @@ def test_a_thread_pool():
 
 def test_models_released_in_other_threads():
     fits = [rb.lme("y ~ x", grouped(), "~ 1 | g") for _ in range(10)]
-    numbers = [fit._fitted.handle.number for fit in fits]
+    numbers = [fit.in_r("a test").handle.number for fit in fits]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: fits.pop(), range(10)))
     define("held", "function() as.numeric(ls(models))")
@@ -51,7 +52,7 @@ def test_models_released_in_other_threads():
 def test_asyncio_in_threads_and_without():
     code = """
         import asyncio
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         frame = grouped()
         def fit(): return rb.lme("y ~ x", frame, "~ 1 | g").params.tolist()
@@ -68,7 +69,7 @@ def test_asyncio_in_threads_and_without():
 def test_first_use_in_a_thread_or_a_task():
     code = """
         import asyncio, threading
-        from bridging import grouped
+        from tests.support.bridging import grouped
         found = []
         def fit():
             import rbridge as rb
@@ -122,7 +123,7 @@ def test_other_threads_run_while_r_works():
 def test_robjects_beside_rbridge_in_either_order():
     code = """
         import warnings; warnings.simplefilter("ignore")
-        from bridging import grouped
+        from tests.support.bridging import grouped
         import rbridge as rb
         def fit(): return rb.lme("y ~ x", grouped(), "~ 1 | g").params.tolist()
         def deep(): return ro.r("f <- function(n) if (n) 1 + f(n - 1) else 0; f(200)")[0]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import close
 
 import rbridge as rb
 from rbridge.core.residuals import autocorrelation
@@ -24,6 +23,12 @@ ORTHODONT = {
         correlation="corAR1(form = ~ 1 | subject)",
     ),
 }
+
+
+def close(actual, expected, rtol):
+    """Equal to a relative tolerance of the largest element."""
+    assert np.shape(actual) == np.shape(expected)
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", ORTHODONT)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.testing import missing
 from rbridge.core.intervals.resampling import bootstrap_intervals
+from rbridge.testing import missing
 
 CRITICAL = 3.841458820694124  # qchisq(0.95, 1)
 

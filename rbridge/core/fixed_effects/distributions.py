@@ -26,7 +26,12 @@ def t_tails(statistic: ArrayLike, df: ArrayLike) -> Array:
 def t_quantile(probability: float, df: ArrayLike) -> Array:
     """Quantile of T, elementwise in ``df``; as :func:`t_tails` where that is no number."""
     df = np.asarray(df, dtype=float)
-    student = np.where(df > 0, special.stdtrit(_finite(df), probability), np.nan)
+    nu = _finite(df)
+    t = special.stdtrit(nu, probability)  # to nine digits; a Newton step gives the rest
+    log_density = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - np.log(nu * np.pi) / 2
+    density = np.exp(log_density - (nu + 1) / 2 * np.log1p(t**2 / nu))
+    t = t - (special.stdtr(nu, t) - probability) / density
+    student = np.where(df > 0, t, np.nan)
     return np.asarray(np.where(np.isinf(df), special.ndtri(probability), student))
 
 

@@ -128,20 +128,25 @@ def hypothesis(L: ArrayLike, phi: Array, rhs: ArrayLike = 0.0) -> Hypothesis:
         Something is not finite.
     """
     rows = rows_of(L, len(phi))
-    c = np.broadcast_to(np.asarray(rhs, dtype=float), len(rows))
+    c: Array = np.asarray(rhs, dtype=float)
+    if c.shape not in ((), (1,), (len(rows),)):
+        raise SpecError(
+            f"the right-hand side of the hypothesis has {c.size} values for {len(rows)} rows"
+        )
+    c = np.broadcast_to(c, (len(rows),))
     if not np.isfinite(c).all():
         raise DataError("the right-hand side of the hypothesis is not finite")
     scaled = rows * np.sqrt(np.diagonal(phi))
     length = np.linalg.norm(scaled, axis=1)
     unit = scaled / length[:, None]
-    kept = _independent(unit)
+    kept = independent_rows(unit)
     if len(kept) < len(rows):
         _check_consistent(unit, c / length, kept)
     return Hypothesis(rows[kept], c[kept].copy(), len(rows) - len(kept))
 
 
-def _independent(unit: Array) -> list[int]:
-    """The (q, p) rows of unit length not spanned by those before them."""
+def independent_rows(unit: Array) -> list[int]:
+    """Which of the (q, p) rows, of unit length, are not spanned by those before them."""
     kept: list[int] = []
     basis = np.zeros((0, unit.shape[1]))
     for i, row in enumerate(unit):

@@ -179,7 +179,7 @@ def inference(
         What :func:`~rbridge.core.engine.contractions.contract` gives of it.
     ddf : {"kenward-roger", "satterthwaite", "containment", "residual", "normal"}, optional
         By default Kenward and Roger's, and with a sandwich covariance Satterthwaite's.
-        ``containment`` is all of nlme's inference: its degrees of freedom, and under ML its
+        ``containment`` is all of nlme's inference: its degrees of freedom, and for an lme by ML its
         covariance times n/(n − p). ``residual``: n − p. ``normal``: infinite.
     information : {"expected", "observed"}, optional
         Whose inverse is Cov(θ̂); by default expected for Kenward–Roger, observed for Satterthwaite.
@@ -248,7 +248,7 @@ def _moved_by_theta(
         if ddf == "kenward-roger":
             method: KenwardRoger | Satterthwaite = kenward_roger(snapshot, forms, kind, kr)
         else:
-            W = interior_covariance(snapshot, forms, kind)
+            W = interior_covariance(snapshot, forms, kind, idle=True)
             method = Satterthwaite(fixed_moments(forms), W)
     except InformationError as error:
         other = "; try information='expected'" if kind == "observed" else ""
@@ -278,6 +278,7 @@ def _known_df(snapshot: FitSnapshot, ddf: str) -> Array:
 
 
 def _nlme_vcov(snapshot: FitSnapshot) -> Array:
-    """As summary and anova have it: under ML times n/(n − p)."""
+    """As summary and anova have it: by ML times n/(n − p), which vcov of a gls has in it."""
     n, p = snapshot.X.shape
-    return np.asarray(snapshot.vcov * (n / (n - p) if snapshot.method == "ML" else 1.0))
+    factor = n / (n - p) if (snapshot.kind, snapshot.method) == ("lme", "ML") else 1.0
+    return np.asarray(snapshot.vcov * factor)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.linalg import null_space
 
 from ...options import one_of
@@ -22,6 +21,7 @@ from ..snapshot import FitSnapshot
 ZERO_SHARE = 1e-6  # of the residual variance: nlme leaves a variance of zero at 1e-8 and less
 END = 1e-6  # distance from the end of its range at which a correlation or a proportion stands
 _RANK = 1e-8  # directions and constraints are of unit size
+_IDLE = 1e-9  # of information, parameters in units of their own
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class InteriorCovariance:
 
 
 def interior_covariance(
-    snapshot: FitSnapshot, forms: Forms, kind: Kind = "expected", at: ArrayLike | None = None
+    snapshot: FitSnapshot, forms: Forms, kind: Kind = "expected", *, idle: bool = False
 ) -> InteriorCovariance:
     """Inverse information over the directions in which θ can move both ways.
 
@@ -75,10 +75,11 @@ def interior_covariance(
     ----------
     snapshot : FitSnapshot
     forms : Forms
-        Of this fit at ``at``.
+        Of this fit.
     kind : {"expected", "average", "observed"}
-    at : (r,) array, optional
-        θ; by default the estimates.
+    idle : bool
+        Leave directions out, too, on which V does not depend: for what is a function of V. Without
+        it such a direction is an error, for θ is not identified.
 
     Returns
     -------
@@ -97,21 +98,24 @@ def interior_covariance(
     Fixed parameters and a fixed σ are not in θ.
     """
     one_of(kind, get_args(Kind), "information")
-    model = model_at(snapshot, at)
-    edges = list(_edges(snapshot, model, forms.score))
-    ends = _ends(snapshot, model)
+    model = model_at(snapshot)
+    edges, ends = list(_edges(snapshot, model, forms.score)), _ends(snapshot, model)
     info = information_from(forms, kind).matrix
     if kind == "observed":
         info = info + sum((edge.curvature for edge in edges), np.zeros_like(info))
-    scale = np.sqrt(np.where(np.diagonal(info) > 0, np.diagonal(info), 1.0))
-    constraints = np.concatenate([*(edge.constraints for edge in edges), ends]) / scale
-    T = _tangents(constraints)
+    scale = np.sqrt(np.diagonal(forms.trace2) / 2)
+    scale = np.where(scale > 0, scale, 1.0)
+    T = _tangents(np.concatenate([*(edge.constraints for edge in edges), ends]) / scale)
+    fixed = ~(np.abs(T) > _RANK).any(axis=1)
+    dropped = [d for edge in edges for d in edge.dropped(forms.names, fixed)]
+    dropped += _ended(forms.names, ends)
+    if idle:
+        T, more = _without_idle(forms, T, scale)
+        dropped += more
     leading = [forms.names[i] for i in np.abs(T).argmax(axis=0)] if T.size else []
     inner = inverse_information(T.T @ (info / np.outer(scale, scale)) @ T, leading)
     W = T @ inner @ T.T / np.outer(scale, scale)
-    fixed = ~(np.abs(T) > _RANK).any(axis=1)
-    dropped = [d for edge in edges for d in edge.dropped(forms.names, fixed)]
-    return InteriorCovariance(forms.names, W, kind, (*dropped, *_ended(forms.names, ends)))
+    return InteriorCovariance(forms.names, W, kind, tuple(dropped))
 
 
 def _tangents(constraints: Array) -> Array:
@@ -121,22 +125,39 @@ def _tangents(constraints: Array) -> Array:
     return np.asarray(null_space(rows, rcond=_RANK)) if len(rows) else np.eye(constraints.shape[1])
 
 
+def _without_idle(forms: Forms, T: Array, scale: Array) -> tuple[Array, list[Dropped]]:
+    """Columns of T without those along which V does not move: PV̇P = 0 and V̇V⁻¹X = 0."""
+    expected = T.T @ (forms.trace2 / 2 / np.outer(scale, scale)) @ T
+    values, vectors = np.linalg.eigh(expected)
+    turned = T @ vectors
+    steps = turned / scale[:, None]
+    moved = np.einsum("id,jd,ijaa->da", steps, steps, forms.fixed.cross2)
+    apart = np.einsum("id,iiaa->da", steps**2, forms.fixed.cross2)
+    idle = (values < _IDLE) & (moved <= _IDLE * apart).all(axis=1)
+    dropped = []
+    for direction in np.abs(turned[:, idle]).T:
+        names = [n for n, d in zip(forms.names, direction) if d > 0.1 * direction.max()]
+        dropped.append(Dropped(tuple(names), False, "V does not depend on it"))
+    return (turned[:, ~idle], dropped) if idle.any() else (T, dropped)
+
+
 @dataclass(frozen=True)
 class _Edge:
     """Where the D of one level stands at the boundary; c constraints on θ̇, zero elsewhere.
 
-    ``curvature`` (r, r) is what bending along the set of matrices of this rank adds to −∂²ℓ:
-    N'D̈N = 2BΛ⁻¹B' with B = N'ḊU, where U and Λ are the other eigenvectors and values.
+    ``touched`` (r,) are the parameters in the constraints. ``curvature`` (r, r) is what bending
+    along the set of matrices of this rank adds to −∂²ℓ: N'D̈N = 2BΛ⁻¹B' with B = N'ḊU, where U
+    and Λ are the other eigenvectors and values.
     """
 
     group: str
     constraints: Array
     curvature: Array
+    touched: Array
 
     def dropped(self, names: tuple[str, ...], fixed: Array) -> Iterator[Dropped]:
-        touched = np.abs(self.constraints).max(axis=0, initial=0.0) > _RANK
-        whole = tuple(name for name, t, f in zip(names, touched, fixed) if t and f)
-        partly = tuple(name for name, t, f in zip(names, touched, fixed) if t and not f)
+        whole = tuple(name for name, t, f in zip(names, self.touched, fixed) if t and f)
+        partly = tuple(name for name, t, f in zip(names, self.touched, fixed) if t and not f)
         if whole:
             yield Dropped(whole, True, "at zero, the boundary of its range")
         if partly:
@@ -153,7 +174,8 @@ def _edges(snapshot: FitSnapshot, model: Model, score: Array) -> Iterator[_Edge]
         constraints, curvature = _edge(D, E, share, score[at])
         wide, square = np.zeros((len(constraints), len(score))), np.zeros((len(score),) * 2)
         wide[:, at], square[at, at] = constraints, curvature
-        yield _Edge(level.group, wide, square)
+        touched = (np.abs(wide) > _RANK * np.abs(wide).max(axis=1, keepdims=True)).any(axis=0)
+        yield _Edge(level.group, wide, square, touched)
 
 
 def _residual_variance(model: Model, n: int) -> float:

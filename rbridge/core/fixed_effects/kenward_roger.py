@@ -93,7 +93,7 @@ def kenward_roger(
             "Kenward–Roger corrects the covariance that REML estimates: refit with method='REML', "
             "or use ddf='satterthwaite'"
         )
-    moments, W = fixed_moments(forms), interior_covariance(snapshot, forms, kind)
+    moments, W = fixed_moments(forms), interior_covariance(snapshot, forms, kind, idle=True)
     curvature = sas_curvature(snapshot, W.matrix) if form == "full" else None
     return KenwardRoger(moments, W, moments.phi + moments.bias(W.matrix, curvature), form)
 

@@ -71,7 +71,8 @@ def _sas_parameters(snapshot: FitSnapshot, model: Model, within: Jet) -> list[Je
         raise _no_parameters(f"a {cor.cor_class} with a nugget and a varIdent")
     if (cor.nugget or cor.cor_class == "corCompSymm") and strata is None and free:
         return [*rho[:-1], sigma_sq * rho[-1], sigma_sq * (1.0 - rho[-1])]
-    if cor.cor_class in (*_AS_THEY_ARE, "corCompSymm"):
+    first_order = (cor.p, cor.q) == (1, 0)  # nlme's AR(1) where a group has gaps
+    if cor.cor_class in (*_AS_THEY_ARE, "corCompSymm") or first_order:
         return rho + free
     raise _no_parameters(cor.cor_class)
 

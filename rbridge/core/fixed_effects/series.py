@@ -108,7 +108,7 @@ def _pieces(
     cor: CorStruct, observed: Array, new: Array, covariate: Array
 ) -> list[tuple[Array, Array]]:
     """New rows with the observed rows that their errors depend on."""
-    if not len(new):
+    if not len(new) or not len(observed):
         return []
     if not is_markov(cor):
         return [(new, observed)]

@@ -1,0 +1,245 @@
+"""Repeated measures without random effects: an MMRM is a gls with a covariance over visits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .api import gls
+from .core.engine.covariance import correlation as correlation_matrix
+from .core.engine.model import model_at
+from .core.snapshot import FitSnapshot
+from .errors import DataError, FitError, SpecError
+from .frame.design import check_columns, check_frame
+from .model.structures import Structure, corAR1, corARMA, corCompSymm, corSymm, varIdent
+from .options import one_of
+from .r.nlme import Fitted
+from .results import LmeResults
+
+SHORT = {
+    "us": "unstructured",
+    "toep": "toeplitz",
+    "toeph": "heterogeneous toeplitz",
+    "ar1": "autoregressive",
+    "ar1h": "heterogeneous autoregressive",
+    "cs": "compound symmetry",
+    "csh": "heterogeneous compound symmetry",
+    "id": "independent",
+    "diag": "heterogeneous independent",
+}
+COVARIANCES = tuple(SHORT.values())
+HETEROGENEOUS = "heterogeneous "
+VISIT = "visit number"  # the column of the visits' positions that is added to the data
+
+
+@dataclass(frozen=True)
+class CovarianceChoice:
+    """The covariance over visits that held.
+
+    Attributes
+    ----------
+    name : str
+        ``unstructured``, ``heterogeneous autoregressive`` …
+    visits : tuple
+        The visits in order.
+    group : str or None
+        Column whose groups have variances of their own.
+    failed : mapping of str to str
+        Those tried before it, and why each did not hold.
+    """
+
+    name: str
+    visits: tuple[Any, ...]
+    group: str | None
+    failed: Mapping[str, str]
+
+    def __str__(self) -> str:
+        own = f", variances by {self.group}" if self.group else ""
+        before = "".join(f"; {name} failed: {why}" for name, why in self.failed.items())
+        return f"{self.name} over {len(self.visits)} visits{own}{before}"
+
+
+class MmrmResults(LmeResults):
+    """A fitted MMRM.
+
+    Attributes
+    ----------
+    covariance : CovarianceChoice
+    """
+
+    def __init__(
+        self, snapshot: FitSnapshot, fitted: Fitted | None, index: Any, covariance: CovarianceChoice
+    ) -> None:
+        super().__init__(snapshot, fitted, index)
+        self.covariance = covariance
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "covariance": self.covariance}
+
+    @property
+    def cov_visits(self) -> pd.DataFrame:
+        """The covariance matrix over the visits, (v, v); with ``group`` that of its first group."""
+        return visit_covariance(self.snapshot, self.covariance)
+
+
+def mmrm(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    subject: str,
+    visit: str,
+    covariance: str | Sequence[str] = "unstructured",
+    group: str | None = None,
+    method: str = "REML",
+    contrasts: Mapping[str, Any] | None = None,
+    control: Mapping[str, Any] | None = None,
+    na_action: str = "drop",
+) -> MmrmResults:
+    """Mixed model for repeated measures: correlated visits, no random effects.
+
+    Parameters
+    ----------
+    formula : str
+        ``"change ~ baseline + arm * visit"``.
+    data : DataFrame
+        One row a subject and visit; visits may be missing.
+    subject, visit : str
+        Columns. Visits are in order of their categories or numbers; text without an order will do
+        where the covariance does not depend on one. In the formula the visit is a factor, a number
+        too: for a trend in time name another column.
+    covariance : str or list of str
+        ``unstructured`` (``us``), ``toeplitz`` (``toep``), ``autoregressive`` (``ar1``),
+        ``compound symmetry`` (``cs``), ``independent`` (``id``), and with ``heterogeneous ``
+        before the last four words (``toeph``, ``ar1h``, ``csh``, ``diag``) a variance for each
+        visit. Of a list the first that converges is taken.
+    group : str, optional
+        Column whose groups have their own variances; the correlations are common to all, for
+        nlme has no correlation by group.
+    method, contrasts, control, na_action
+        As for :func:`rbridge.gls`.
+
+    Returns
+    -------
+    MmrmResults
+        A gls fit; ``covariance`` says which held, and why those before it did not.
+
+    Raises
+    ------
+    SpecError, DataError
+        A column that is missing, a visit that stands twice for one subject; the message names
+        it. And as :func:`rbridge.gls`.
+    FitError
+        No covariance held; the message has every reason.
+
+    Notes
+    -----
+    The data that nlme gets have one column more, ``visit number``, 1, 2, 3 … in order of visits.
+    """
+    check_frame(data)
+    check_columns(data, [subject, visit, *([group] if group else [])])
+    tried = [_name(each) for each in ([covariance] if isinstance(covariance, str) else covariance)]
+    if not tried:
+        raise SpecError("covariance is empty: name at least one")
+    visits = _visits(data[visit], visit, tried)
+    frame, position = _with_positions(data, subject, visit, visits)
+    failed: dict[str, str] = {}
+    for name in tried:
+        correlation, weights = _structures(name, subject, visit, group, position, len(visits))
+        options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
+        try:
+            fit = gls(
+                formula,
+                frame,
+                correlation=correlation,
+                weights=weights,
+                na_action=na_action,
+                **options,
+            )
+        except FitError as error:
+            failed[name] = str(error)
+            continue
+        if fit.converged:
+            choice = CovarianceChoice(name, tuple(visits), group, MappingProxyType(failed))
+            return MmrmResults(fit.snapshot, fit.in_r("mmrm"), data.index, choice)
+        failed[name] = f"not converged: {'; '.join(fit.warnings_)}"
+    reasons = "\n".join(f"  {name}: {why}" for name, why in failed.items())
+    raise FitError(f"no covariance held:\n{reasons}")
+
+
+def _name(covariance: str) -> str:
+    return str(
+        SHORT.get(covariance, one_of(SHORT.get(covariance, covariance), COVARIANCES, "covariance"))
+    )
+
+
+def _visits(column: pd.Series, name: str, tried: Sequence[str]) -> list[Any]:
+    """The visits in order."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        used = set(column.dropna())
+        return [visit for visit in column.cat.categories if visit in used]
+    visits = sorted(column.dropna().unique().tolist())
+    ordered = [each for each in tried if "toeplitz" in each or "autoregressive" in each]
+    if ordered and any(isinstance(visit, str) for visit in visits):
+        raise DataError(
+            f"column {name!r} is text, whose order is not that of the visits, and {ordered[0]!r} "
+            f"depends on it: make it a Categorical, pd.Categorical(data[{name!r}], [first, …])"
+        )
+    return visits
+
+
+def _with_positions(
+    data: pd.DataFrame, subject: str, visit: str, visits: list[Any]
+) -> tuple[pd.DataFrame, str]:
+    """The data with the visits as categories, and with their positions in a column of its own."""
+    known = data[[subject, visit]].notna().all(axis=1)
+    twice = data[known & data.duplicated([subject, visit])]
+    if len(twice):
+        who, when = twice[[subject, visit]].iloc[0]
+        raise DataError(f"column {visit!r}: {when!r} stands twice for {subject} {who!r}")
+    if len(visits) < 2:
+        raise DataError(f"column {visit!r} has {len(visits)} visit(s): an MMRM needs two or more")
+    position = VISIT
+    while position in data:
+        position += "_"
+    codes = pd.Categorical(data[visit], categories=visits)
+    numbers = pd.Series(codes.codes, data.index).astype(float) + 1
+    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)}), position
+
+
+def _structures(
+    name: str, subject: str, visit: str, group: str | None, position: str, n_visits: int
+) -> tuple[Structure | None, Structure | None]:
+    """nlme's correlation and variance function of a covariance over visits."""
+    own = name == "unstructured" or name.startswith(HETEROGENEOUS)
+    strata = [f"`{column}`" for column in ([visit] if own else []) + ([group] if group else [])]
+    weights = varIdent(f"~ 1 | {' * '.join(strata)}") if strata else None
+    form, bare = f"~ `{position}` | `{subject}`", name.removeprefix(HETEROGENEOUS)
+    correlations = {
+        "unstructured": corSymm(form=form),
+        "toeplitz": corARMA(form=form, p=n_visits - 1),
+        "autoregressive": corAR1(form=form),
+        "compound symmetry": corCompSymm(form=f"~ 1 | `{subject}`"),
+    }
+    return correlations.get(bare), weights
+
+
+def visit_covariance(snapshot: FitSnapshot, choice: CovarianceChoice) -> pd.DataFrame:
+    """σ² S R S over the visits, (v, v)."""
+    v = len(choice.visits)
+    model = model_at(snapshot)
+    R = np.eye(v)
+    if snapshot.cor is not None:
+        at = np.unique(snapshot.cor.covariate[:, 0])[:v, None]
+        R = correlation_matrix(snapshot.cor, model.cor_coefs, at)
+    sd = np.full(v, snapshot.sigma)
+    for var in snapshot.var:
+        own = len(var.strata) >= v
+        first = {str(s).split("*")[0]: x for s, x in reversed(list(zip(var.strata, var.values)))}
+        sd = sd * np.array([first[str(x)] if own else var.values[0] for x in choice.visits])
+    names = list(choice.visits)
+    return pd.DataFrame(np.outer(sd, sd) * R, names, names)

@@ -1,0 +1,96 @@
+"""A model made ready, not fitted: the design by R, without estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.arrays import Array
+from ..core.snapshot import FitSnapshot, RandomLevel
+from ..errors import RError
+from ..frame.columns import Column
+from ..frame.design import Design, build_design
+from ..frame.names import Names
+from ..model.spec import ModelSpec
+from .locate import INSTALL_NLME
+from .nlme import explained
+from .payload import payload
+from .session import session
+from .snapshot import block_of, listed, snapshot_of
+from .versions import provenance, require
+
+
+def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, Design]:
+    """The model with its data and without estimates.
+
+    Structures hold their starting values, every D is the identity, β and the rest are zero. Raises
+    as :func:`rbridge.r.nlme.fit`.
+    """
+    design = data if isinstance(data, Design) else build_design(spec, data)
+    model = payload(spec, design)
+    r = session()
+    require(r, "nlme", INSTALL_NLME)
+    try:
+        answer = r.call("prepare", {**model, "data": _needed(spec, design, model["data"])}).value
+    except RError as error:
+        raise explained(r, error, model, design) from None
+    parts = answer.pop("levels", ())
+    about = {"spec": spec.to_dict(), "provenance": provenance(r)}
+    snapshot = snapshot_of(answer, spec, design, about)
+    groups = _groups(spec, design)
+    levels = tuple(_level(part, group, design.names) for part, group in zip(parts, groups))
+    fitted = np.zeros((snapshot.n, 1 + len(levels)))
+    return replace(snapshot, levels=levels, fitted=fitted), design
+
+
+def _needed(spec: ModelSpec, design: Design, data: dict[str, Any]) -> dict[str, Any]:
+    """Group columns cross only where a correlation or a variance function needs them."""
+    used = {
+        group
+        for structure in spec.structures()
+        if structure.kind != "pdMat" and (formula := structure.formula())
+        for group in formula.groups
+    }
+    if spec.correlation is not None:
+        used |= {group for group, _ in spec.random}
+    tokens = {design.names.group[group] for group in used} | set(design.names.value.values())
+    kept = {name: column for name, column in data.items() if name in tokens}
+    return kept or {"rows": vars(Column("double", np.zeros(len(design.rows))))}
+
+
+def _level(part: dict[str, Any], group: Groups, names: Names) -> RandomLevel:
+    effects, q = names.back_all(part["names"]), len(part["names"])
+    blocks = tuple(block_of(block, names) for block in listed(part["blocks"]))
+    b = np.zeros((len(group.labels), q))
+    return RandomLevel(
+        group.name, blocks, effects, part["Z"], group.codes, group.labels, np.eye(q), b
+    )
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of one level: ``codes`` (n,) into ``labels``."""
+
+    name: str
+    labels: tuple[str, ...]
+    codes: Array
+
+
+def _groups(spec: ModelSpec, design: Design) -> Iterator[Groups]:
+    """The groups of each level, outermost first, named and labelled as nlme has them."""
+    seen: dict[str, int] = {}
+    codes: Array = np.zeros(len(design.rows), dtype=np.int64)
+    labels: Array | None = None
+    for name, _ in spec.random:
+        own = np.asarray(design.columns[design.names.group[name]].values)
+        begins = (np.diff(codes, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0)
+        first = np.flatnonzero(begins)
+        words = np.array(design.names.labels[name], dtype=object)[own[first]]
+        labels = words if labels is None else labels[codes[first]] + "/" + words
+        codes = np.cumsum(begins) - 1
+        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(labels), codes)
+        seen[name] = seen.get(name, 0) + 1

@@ -1,0 +1,62 @@
+"""Python in fresh processes, and which processes still live."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.support.places import ROOT
+
+
+def surroundings(**environment: str | None) -> dict[str, str]:
+    """Variables for a fresh Python that finds the package and these helpers; None unsets one."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for key, value in environment.items():
+        env.pop(key, None)
+        if value is not None:
+            env[key] = value
+    return env
+
+
+def python(
+    code: str, *, cwd: Any = None, timeout: float = 120, **environment: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh Python. The finished process."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=surroundings(**environment),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def says(code: str, **options: Any) -> str:
+    """Standard output of a fresh Python that must end well."""
+    done = python(code, **options)
+    assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout.strip()
+
+
+def living(group: int, patience: float = 10) -> list[list[str]]:
+    """Processes of the group that still run after so many seconds, as /proc describes them."""
+    for _ in range(int(patience * 10)):
+        stats = [_stat(process) for process in Path("/proc").glob("[0-9]*")]
+        left = [stat for stat in stats if int(stat[2]) == group and stat[0] != "Z"]
+        if not left:
+            return []
+        time.sleep(0.1)
+    return left
+
+
+def _stat(process: Path) -> list[str]:
+    try:
+        return (process / "stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:  # gone meanwhile
+        return ["Z", "0", "0"]
