@@ -39,7 +39,7 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     except RError as error:
         raise explained(r, error, model, design) from None
     parts = answer.pop("levels", ())
-    about = {"spec": spec.to_dict(), "provenance": provenance(r)}
+    about = {"spec": spec.to_dict(), "provenance": {**provenance(r), "engine": "native"}}
     snapshot = snapshot_of(answer, spec, design, about)
     groups = _groups(spec, design)
     levels = tuple(_level(part, group, design.names) for part, group in zip(parts, groups))
@@ -90,7 +90,8 @@ def _groups(spec: ModelSpec, design: Design) -> Iterator[Groups]:
         begins = (np.diff(codes, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0)
         first = np.flatnonzero(begins)
         words = np.array(design.names.labels[name], dtype=object)[own[first]]
-        labels = words if labels is None else labels[codes[first]] + "/" + words
+        joint = words if labels is None else labels[codes[first]] + "/" + words
         codes = np.cumsum(begins) - 1
-        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(labels), codes)
+        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(joint), codes)
+        labels = joint
         seen[name] = seen.get(name, 0) + 1
