@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from rbridge.core import parameters
-from rbridge.core.information import information
 from rbridge.core.fitting.maximum import maximise
+from rbridge.core.information import information
 from rbridge.core.intervals.profile import Profiler
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.quantities.quantity import component_quantities

@@ -171,7 +171,7 @@ one <- function(grid) {
   }
   modes <- if (is_lmer) c("kenward-roger", "satterthwaite") else or(grid$mode, "containment")
   said <- quietly(answers <- lapply(setNames(modes, modes), one_df))$said
-  list(model = name, factors = I(grid[[2]]), by = I(or(grid$by, character())), at = lapply(or(grid$at, list()), I),
+  list(model = name, factors = I(grid[[2]]), by = I(or(grid$by, character())), at = if (length(grid$at)) lapply(grid$at, I),
        weights = or(grid$weights, "equal"), said = I(said), ddf = answers)
 }
 

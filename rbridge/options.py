@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from contextlib import suppress
+from numbers import Real
 from typing import TypeVar
 
 from .errors import RBridgeError, SpecError
@@ -61,8 +62,8 @@ def alternatives(choices: Iterable[object]) -> str:
 
 def check_share(value: float, name: str = "level") -> None:
     """Refuse what does not lie strictly between 0 and 1."""
-    if not 0 < value < 1:
-        raise SpecError(f"{name} must lie between 0 and 1, not {value}")
+    if not isinstance(value, Real) or not 0 < value < 1:
+        raise SpecError(f"{name} must lie between 0 and 1, not {value!r}")
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -28,34 +28,9 @@ from .fit.vcov import NamedApVar as ApVar
 from .fit.vcov import VarcompVcov, delta_method
 from .many.models import lme_many
 from .mmrm import mmrm
+from .model import structures as _structures
 from .model.spec import ModelSpec
-from .model.structures import (
-    corAR1,
-    corARMA,
-    corCAR1,
-    corCompSymm,
-    corExp,
-    corGaus,
-    corLin,
-    corNatural,
-    corRatio,
-    corSpher,
-    corSymm,
-    pdBlocked,
-    pdCompSymm,
-    pdDiag,
-    pdIdent,
-    pdLogChol,
-    pdNatural,
-    pdSymm,
-    varComb,
-    varConstPower,
-    varConstProp,
-    varExp,
-    varFixed,
-    varIdent,
-    varPower,
-)
+from .model.structures import *  # noqa: F401, F403
 from .r.doctor import doctor
 from .r.session import set_isolation
 from .results import LmeResults
@@ -91,32 +66,8 @@ __all__ = [
     "variance_at",
     "variance_ratio",
     "set_isolation",
-    "corAR1",
-    "corARMA",
-    "corCAR1",
-    "corCompSymm",
-    "corExp",
-    "corGaus",
-    "corLin",
-    "corNatural",
-    "corRatio",
-    "corSpher",
-    "corSymm",
-    "pdBlocked",
-    "pdCompSymm",
-    "pdDiag",
-    "pdIdent",
-    "pdLogChol",
-    "pdNatural",
-    "pdSymm",
-    "varComb",
-    "varConstPower",
-    "varConstProp",
-    "varExp",
-    "varFixed",
-    "varIdent",
-    "varPower",
 ]
+__all__ += _structures.__all__
 
 for _name in set(__all__) - {"datasets"}:
     _public = globals()[_name]

@@ -27,6 +27,7 @@ from .analysis.summary import summary
 from .analysis.tidy import tidy
 from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
+from .errors import SpecError
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
@@ -115,6 +116,8 @@ class LmeResults(Fit):
             False gives R's ``vcov(fit)``. No difference under REML.
         """
         if kind is None:
+            if options:
+                raise SpecError(f"{', '.join(options)}: only with a kind, cov_params('CR2', …)")
             return super().cov_params(adjust_sigma=adjust_sigma)
         return fixed_effects_vcov(self, kind, **options)
 
@@ -163,12 +166,16 @@ class LmeResults(Fit):
         r: Weights,
         denominator: Fit | None = None,
         information: str = "expected",
+        *,
+        separate_variances: bool = False,
     ) -> EffectSize:
         """Standardised mean difference p'β/√(r'θ), lmeInfo's ``g_mlm``.
 
         See :func:`rbridge.analysis.effect_size.effect_size`; ``p`` and ``r`` in order or by name.
         """
-        return effect_size(self, p, r, denominator, information)
+        return effect_size(
+            self, p, r, denominator, information, separate_variances=separate_variances
+        )
 
     def predict(
         self,

@@ -87,6 +87,9 @@ def assert_varcomp_close(
         raise SpecError(f"nothing to compare: {sorted(ours)} with {sorted(theirs)}")
     limits = {"estimate": rtol, "se": rtol if rtol_se is None else rtol_se}
     limits["cov"] = limits["se"]
+    for name, limit in limits.items():
+        if not 0 <= limit < np.inf:
+            raise SpecError(f"the tolerance of {name} must be a number with an end, not {limit}")
     for part in shared:
         _same_names(ours[part].index, theirs[part].index)
     failures = [

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import rbridge
+from tests.support.places import ROOT
 
 PACKAGE = Path(rbridge.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -156,7 +157,7 @@ def test_import_starts_no_r_and_loads_nothing_heavy():
 
 
 def test_the_page_on_the_house_names_every_file():
-    page = (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8")
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     words = set(page.replace("`", " ").replace(":", " ").split())
     files = {path.stem for path in MODULES if not path.stem.startswith("__")}
     files |= {path.name for path in PACKAGE.rglob("*.R")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,10 +10,20 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ..core.nesting import boundary, mixture_p, same_restricted, same_span
+from ..core.nesting import Boundary, boundary, mixture_p, same_restricted, same_span
 from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
+
+LOWER = (
+    "no p-value: a larger model cannot have the lower likelihood, unless one of the fits is not at "
+    "its maximum (fit.diagnose()) or the models are not nested"
+)
+NOT_NESTED = "if the models are not nested, as it seems here, the p-value means nothing"
+FIXED_BY_ML = (
+    "fixed effects by a likelihood ratio: in small samples the p-value is too small; fit.anova() "
+    "has F tests"
+)
 
 
 def compare(*fits: Fit, names: Sequence[str] | None = None) -> pd.DataFrame:
@@ -31,9 +40,10 @@ def compare(*fits: Fit, names: Sequence[str] | None = None) -> pd.DataFrame:
     -------
     DataFrame
         As nlme's ``anova(fit1, fit2, …)``: ``Model df AIC BIC logLik Test L.Ratio p-value``, the
-        last three where the number of parameters differs. Then ``p_boundary`` and ``mixture``: the
-        p-value by a mixture of χ² distributions where the larger model's new variance is tested
-        at zero (else empty), and which mixture, or why none.
+        last three where the number of parameters differs; no p-value where the larger model has
+        the lower likelihood. Then ``p_boundary`` and ``mixture``: the p-value by a mixture of χ²
+        distributions where the larger model's new variance is tested at zero (else empty), and
+        which mixture, or why none; and ``note``: what makes the p-value doubtful.
 
     Raises
     ------
@@ -47,6 +57,9 @@ def compare(*fits: Fit, names: Sequence[str] | None = None) -> pd.DataFrame:
     At zero a variance lies on the edge of its range, and the ordinary χ² is conservative. Adding
     one random effect with its q − 1 covariances: 0.5 χ²(q−1) + 0.5 χ²(q); one variance:
     0.5 χ²(0) + 0.5 χ²(1). Asymptotic in the number of groups.
+
+    A likelihood-ratio test of fixed effects (by ML) rejects too often in small samples, and the
+    more so the fewer the groups: :meth:`rbridge.LmeResults.anova` has F tests of them.
 
     References
     ----------
@@ -75,6 +88,7 @@ def _row(number: int, fit: Fit) -> dict[str, Any]:
         "p-value": np.nan,
         "p_boundary": np.nan,
         "mixture": "",
+        "note": "",
     }
 
 
@@ -85,14 +99,22 @@ def _test(one: Fit, two: Fit, label: str) -> dict[str, Any]:
         return {}
     ratio = 2 * abs(two.llf - one.llf)
     small, large = (one, two) if df > 0 else (two, one)
-    p = float(special.chdtrc(abs(df), ratio))
-    test = {"Test": label, "L.Ratio": ratio, "p-value": p}
+    test = {"Test": label, "L.Ratio": ratio}
     if large.llf < small.llf - 1e-6:
-        return {**test, "mixture": "no correction: the larger model has the lower likelihood"}
-    found = boundary(_in_row_order(small.snapshot), _in_row_order(large.snapshot), abs(df))
+        why = "no correction: the larger model has the lower likelihood"
+        return {**test, "mixture": why, "note": LOWER}
+    found = boundary(small.snapshot, large.snapshot, abs(df))
     if found.df:
         test["p_boundary"] = float(mixture_p(ratio, found.df))
-    return {**test, "mixture": str(found)}
+    p = float(special.chdtrc(abs(df), ratio))
+    return {**test, "p-value": p, "mixture": str(found), "note": _note(small, large, found)}
+
+
+def _note(small: Fit, large: Fit, found: Boundary) -> str:
+    """What makes the p-value doubtful."""
+    if not found.nested:
+        return NOT_NESTED
+    return FIXED_BY_ML if len(small.params) < len(large.params) else ""
 
 
 def _comparable(one: FitSnapshot, two: FitSnapshot) -> None:
@@ -108,9 +130,3 @@ def _comparable(one: FitSnapshot, two: FitSnapshot) -> None:
     if one.method == "REML" and not same_restricted(one.X[a], two.X[b]):
         what = "coded differently" if same_span(one.X[a], two.X[b]) else "different"
         raise SpecError(f"fixed effects {what}: REML likelihoods do not compare; use method='ML'")
-
-
-def _in_row_order(snapshot: FitSnapshot) -> FitSnapshot:
-    """X in the order of the user's rows; only X is read."""
-    order = np.argsort(snapshot.rows)
-    return replace(snapshot, X=snapshot.X[order])

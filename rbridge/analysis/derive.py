@@ -19,7 +19,7 @@ from ..core.quantities.vocabulary import Vocabulary
 from ..core.snapshot import FitSnapshot
 from ..errors import SpecError
 from ..fit.components import Fit
-from ..fit.vcov import VarcompVcov, delta_method
+from ..fit.vcov import VarcompVcov, delta_method, square
 
 What = Union[str, Callable[[pd.Series], Any]]
 
@@ -213,11 +213,13 @@ def _of_kind(fit: Fit, kind: str) -> dict[str, Quantity]:
 
 def stratum_variances(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Residual variance of each stratum of a ``varIdent``."""
-    vocabulary = Vocabulary(fit.snapshot)
-    strata = fit.snapshot.var[0].strata if fit.snapshot.var else ("",)
-    variance = vocabulary.function("sigma_sq")
-    assert variance is not None
-    return derived(fit, {f"sigma_sq({s})": variance([s]) for s in strata}, method)
+    every = fit.varcomp_vcov(method, separate_variances=True)
+    prefix = "sigma_sq."
+    old = [name for name in every.estimates.index if name.startswith(prefix)]
+    names = [f"sigma_sq({name[len(prefix):]})" for name in old]
+    series = pd.Series(every.estimates[old].to_numpy(), names, name="estimate")
+    cov = square(every.cov.loc[old, old], names)
+    return VarcompVcov(series, cov, method, every.source, ("variance",) * len(names))
 
 
 def variance_ratio(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.collinearity import collinearity
 from ..core.engine.forms import Forms
 from ..core.information import Information, information_from
 from ..core.parameters import tau_basis, theta
@@ -19,6 +20,8 @@ from .findings import NOTE, OK, WARNING, Finding, lines
 ZERO_SHARE = 1e-6  # of the residual variance: a component below it is on the boundary
 ONE_CORRELATION = 0.999
 ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit information
+COLLINEAR = 3e4  # condition of the design: beyond it, nlme's apVar is off by a per cent and more
+LOST = 0.01  # share that rounding may take: beyond it, no digit of lmeInfo's is certain
 STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
@@ -58,6 +61,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         *_degrees_of_freedom(snapshot),
         *_boundary(snapshot),
         *_within_group_boundary(snapshot),
+        *_collinearity(fit),
         *_identification(fit.forms),
         *_gradient(fit.forms),
         *_moving_weights(fit),
@@ -181,6 +185,20 @@ def _continuous_time_boundary(snapshot: FitSnapshot, cor: CorStruct) -> Iterator
 
 def _cor_labels(snapshot: FitSnapshot) -> tuple[str, ...]:
     return tuple(name for name in theta(snapshot).names if name.startswith("cor_params"))
+
+
+def _collinearity(fit: Fit) -> Iterator[Finding]:
+    """Fixed effects that nearly determine each other."""
+    found = collinearity(fit.forms)
+    if found.condition < COLLINEAR:
+        return
+    names = ", ".join(fit.snapshot.coef_names[k] for k in found.columns)
+    text = (
+        f"the fixed effects {names} are nearly collinear (condition {found.condition:.1g}): nlme's "
+        "apVar and lmeInfo lose digits by it; centre the covariates, or leave one out"
+    )
+    level = WARNING if found.rounding > LOST else NOTE
+    yield Finding("collinearity", level, found.condition, text)
 
 
 def _identification(forms: Forms) -> Iterator[Finding]:

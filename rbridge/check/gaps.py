@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..core.collinearity import collinearity
 from ..errors import LmeInfoUnsupported
 from ..fit.components import Fit
 from .answers import Answers
-from .diagnose import diagnose, weights_move
+from .diagnose import LOST, diagnose, weights_move
 from .distance import aligned, largest, relative_difference
 from .findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
 from .tolerances import CHECK
@@ -67,6 +68,8 @@ def gap_a(answers: Answers) -> Finding:
         text += " (and of nlme having stopped before the optimum)"
     if doubts & {"identification", "conditioning"}:
         text += " (worst where the information is singular or nearly so, as here)"
+    if "collinearity" in doubts:
+        text += " (worst where the fixed effects are nearly collinear, as here)"
     return Finding("A", NOTE if size < CHECK["A"].value else WARNING, size, text)
 
 
@@ -126,6 +129,13 @@ def _compared(code: str, answers: Answers, kind: str, theirs: pd.DataFrame) -> F
             f"covariances by {size:.1g}"
         )
         return Finding(code, NOTE, direct, text)
+    lost = collinearity(answers.fit.forms).rounding
+    if direct <= lost:
+        text = (
+            f"{what} differ by {direct:.1g}, and rounding may take {lost:.1g}: the fixed effects "
+            "are nearly collinear, which costs lmeInfo digits"
+        )
+        return Finding(code, NOTE if lost <= LOST else UNCHECKED, direct, text)
     text = f"{what} differ by {size:.2g}, more than {TOLERANCE:g}"
     return Finding(code, FAILURE, size, text)
 

@@ -15,6 +15,12 @@ class Tolerance:
     why: str
 
 
+def is_tolerance(value: object) -> bool:
+    """A positive number with an end: infinity would switch the check off."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 < value < float("inf")  # type: ignore[operator]
+
+
 # Two programs, one fit: what fit.crosscheck() finds.
 CHECK = {
     "log-likelihood": Tolerance(1e-8, "computed here against nlme's, at the same estimates"),

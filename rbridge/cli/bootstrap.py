@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..files import write_whole
 from .model import fit_model
 
 INTERRUPTED = 130  # as shells have it for Ctrl-C
@@ -25,7 +26,7 @@ def show_bootstrap(
     """Fit, draw, fit again, show; the exit status."""
     result = fit_model(**model).bootstrap(n, n_jobs=jobs, seed=seed)
     if replicates is not None:
-        result.replicates.to_csv(replicates)
+        write_whole(replicates, result.replicates.to_csv())
     report = result.summary(level, kind=kind)
     writers = {"text": report.__str__, "markdown": report.to_markdown, "html": report.to_html}
     click.echo(writers[form]())

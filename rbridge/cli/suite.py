@@ -18,6 +18,7 @@ from ..check.crosscheck import Crosscheck
 from ..check.verdict import Verdict
 from ..datasets.sources import is_shipped
 from ..errors import RNotFoundError, SpecError
+from ..files import write_whole
 from ..r.locate import r_home
 from ..suite.cases import Case, load_suite
 from ..suite.drift import check_record
@@ -97,7 +98,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ..core.engine.contractions import contract
 from ..core.parameters import theta
 from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
@@ -30,6 +31,12 @@ class FittedModel:
         labels = pd.RangeIndex(int(snapshot.rows.max()) + 1) if index is None else index
         self._index = labels  # of the user's frame; from a file, positions in it
 
+    @property
+    def row_labels(self) -> pd.Index | None:
+        """Index of the user's frame; None where the result came from a file, which has none."""
+        plain = isinstance(self._index, pd.RangeIndex) and self._fitted is None
+        return None if plain else self._index
+
     def in_r(self, what: str) -> Fitted:
         """The fit in R, which ``what`` needs; DataError where there is none."""
         return in_r(self._fitted, what)
@@ -50,7 +57,11 @@ class FittedModel:
 
     @property
     def bse(self) -> pd.Series:
-        """Standard errors of the fixed effects, as R's ``summary``."""
+        """Standard errors of the fixed effects, as R's ``summary``.
+
+        Under ML those of an ``lme`` are √(n/(n − p)) times those of ``vcov``, a fixed sigma
+        included, for which there is no reason: ``cov_params(adjust_sigma=False)`` has them.
+        """
         return self._by_coef(self.snapshot.std_error, "se")
 
     @property
@@ -123,12 +134,21 @@ class FittedModel:
 
     @property
     def llf(self) -> float:
-        """Log-likelihood (restricted, for REML), as R's ``logLik``."""
-        return self.snapshot.log_lik
+        """Log-likelihood (restricted, for REML), as R's ``logLik``; exact where sigma is fixed.
+
+        There ``logLik`` of an ``lme`` leaves terms out (about −N log σ), so that ``AIC``, ``BIC``
+        and ``anova`` of R are wrong; ``fit.snapshot.log_lik`` keeps R's number.
+        """
+        if not self.snapshot.fixed_sigma:
+            return self.snapshot.log_lik
+        return contract(self.snapshot, derivatives=False).log_likelihood
 
     @property
     def df_model(self) -> int:
-        """Number of estimated parameters, fixed effects and variance components."""
+        """Number of estimated parameters, fixed effects and variance components.
+
+        As R's ``logLik`` counts them: a sigma that is held fixed is none.
+        """
         return len(self.snapshot.beta) + len(theta(self.snapshot).values)
 
     @property

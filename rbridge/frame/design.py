@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..model.formula import Call, Name, variables
+from ..model.formula import Call, Name, Node, variables
 from ..model.spec import ModelSpec
 from ..model.structures import Structure, pdIdent
 from ..options import did_you_mean
@@ -55,8 +55,11 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     values = {name: column(data[name], name) for name in needed}
     groups = {name: as_factor(column(data[name], name), name) for name in spec.group_columns()}
     rows = _complete_rows(spec, {**values, **groups}, [values, groups], len(data))
-    rows = rows[_sort_order(spec, {k: c.take(rows) for k, c in groups.items()}, len(rows))]
-    values = {name: drop_unused(col.take(rows)) for name, col in values.items()}
+    complete = {name: col.take(rows) for name, col in groups.items()}
+    rows = rows[_sort_order(spec, data, complete, len(rows))]
+    values = {name: col.take(rows) for name, col in values.items()}
+    _check_codes(spec, data, values)
+    values = {name: drop_unused(col) for name, col in values.items()}
     groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
     _check_levels(values)
     _check_response(spec, values)
@@ -120,12 +123,27 @@ def _complete_rows(
     return np.flatnonzero(keep)
 
 
-def _sort_order(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> NDArray[np.intp]:
+def _sort_order(
+    spec: ModelSpec, data: pd.DataFrame, groups: Mapping[str, Column], n: int
+) -> NDArray[np.intp]:
     """nlme's own order of the rows: by groups, outermost first; stable within."""
     keys = list(dict.fromkeys(name for grouping in spec.groupings() for name in grouping))
     if not keys:
         return np.arange(n)
-    return np.asarray(np.lexsort([groups[name].values for name in reversed(keys)]))
+    codes = [groups[name].values for name in keys]
+    if spec.kind == "gls" and len(keys) > 1 and not getattr(data[keys[0]].dtype, "ordered", False):
+        codes = [_by_appearance(codes)]
+    return np.asarray(np.lexsort(codes[::-1]))
+
+
+def _by_appearance(codes: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+    """gls takes nested groups in the order in which the rows name them."""
+    groups, first, number = np.unique(
+        np.stack(codes, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    place = np.empty(len(groups), dtype=np.intp)
+    place[np.argsort(first)] = np.arange(len(groups))
+    return np.asarray(place[number.ravel()])
 
 
 def _check_levels(values: Mapping[str, Column]) -> None:
@@ -146,6 +164,40 @@ def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:
             what = "" if isinstance(lhs, Name) else f" in {spec.response}"
             kind = values[name].kind
             raise DataError(f"the response {name!r}{what} must be numeric, not {kind}")
+
+
+_TO_CODES = frozenset("as.numeric as.integer ifelse c pmin pmax".split())
+_BY_LABEL = frozenset("factor ordered as.factor == != is.na %in%".split())
+_OF_TEXT = _BY_LABEL | {"interaction", "relevel", ":"}  # these make factors of texts themselves
+
+
+def _check_codes(spec: ModelSpec, data: pd.DataFrame, values: Mapping[str, Column]) -> None:
+    """No codes of levels in place of R's numbers: R keeps texts as texts, and unused levels."""
+    formulas = [spec.formula, *(s.formula() for s in spec.structures())]
+    sides = [side for f in formulas if f for side in (f.lhs, f.rhs) if side is not None]
+    factors = {name: col for name, col in values.items() if col.kind == "factor"}
+    texts = {n for n in factors if not isinstance(data[n].dtype, pd.CategoricalDtype)}
+    for name in [name for side in sides for name in _as_codes(side, _OF_TEXT)]:
+        if name in texts:
+            told = "holds text: make numbers of it first, with pd.to_numeric, or a category"
+            raise DataError(f"column {name!r} {told}")
+    for name in [name for side in sides for name in _as_codes(side, _BY_LABEL)]:
+        if name in factors and drop_unused(factors[name]) is not factors[name]:
+            told = "is read as codes and has categories that no row has: R counts them"
+            advice = (
+                "drop them with .cat.remove_unused_categories(), or write as.numeric(factor(…))"
+            )
+            raise DataError(f"column {name!r} {told}; {advice}")
+
+
+def _as_codes(node: Node, by_label: frozenset[str], read: bool = False) -> Iterator[str]:
+    """Columns of which R would take the codes, were they factors."""
+    if isinstance(node, Name) and read:
+        yield node.name
+    if isinstance(node, Call):
+        inner = (read or node.function in _TO_CODES) and node.function not in by_label
+        for arg in node.args:
+            yield from _as_codes(arg, by_label, inner)
 
 
 def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None:

@@ -72,6 +72,30 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+# ?Quotes in R
+_ESCAPE = re.compile(
+    r"\\(?:x(?P<x>[0-9a-fA-F]{1,2})|u\{(?P<ub>[0-9a-fA-F]{1,4})\}|u(?P<u>[0-9a-fA-F]{1,4})"
+    r"|U\{(?P<Ub>[0-9a-fA-F]{1,8})\}|U(?P<U>[0-9a-fA-F]{1,8})|(?P<o>[0-7]{1,3})|(?P<c>.))",
+    re.DOTALL,
+)
+_LETTERS = dict(zip("ntrabfv\\'\"` \n", "\n\t\r\a\b\f\v\\'\"` \n"))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """The character that an escape stands for; ValueError where R refuses it."""
+    kind = str(match.lastgroup)
+    if kind == "c":
+        if match["c"] not in _LETTERS:
+            raise ValueError(
+                f"{match[0]!r} is no escape in a string of R: write '\\\\' for a backslash"
+            )
+        return _LETTERS[match["c"]]
+    code = int(match[kind], 8 if kind == "o" else 16)
+    if not 0 < code <= 0x10FFFF or 0xD800 <= code < 0xE000 or kind in "xo" and code > 127:
+        raise ValueError(f"{match[0]!r} stands for no character: write it as \\u and its number")
+    return chr(code)
+
+
 # R's binary operators, loosest first: (left binding power, right binding power).
 _BINARY = {
     "~": (10, 11),
@@ -155,9 +179,9 @@ class _Parser:
         if token.kind == "number":
             return Constant(float(token.text.rstrip("L")), token.pos)
         if token.kind == "string":
-            return Constant(re.sub(r"\\(.)", r"\1", token.text[1:-1]), token.pos)
+            return Constant(self.unescaped(token), token.pos)
         if token.kind == "quoted":
-            return Name(re.sub(r"\\(.)", r"\1", token.text[1:-1]), token.pos)
+            return Name(self.unescaped(token), token.pos)
         if token.kind == "name":
             return self.name_or_call(token)
         if token.kind == "op" and token.text == "(":
@@ -168,6 +192,13 @@ class _Parser:
             return Call(token.text, (self.expression(_UNARY[token.text]),), ("",), token.pos)
         what = repr(token.text) if token.text else "the end of the text"
         raise self.fail(f"{what} where a term was expected", token)
+
+    def unescaped(self, token: _Token) -> str:
+        """The text between quotes, R's escapes read as R reads them."""
+        try:
+            return _ESCAPE.sub(_escaped, token.text[1:-1])
+        except ValueError as error:
+            raise self.fail(str(error), token) from None
 
     def name_or_call(self, token: _Token) -> Node:
         if token.text == "function":
@@ -263,6 +294,25 @@ def check_functions(node: Node, text: str, extra: frozenset[str] = frozenset()) 
             raise FormulaError(message, text, part.pos)
         if part.function == "~" and part is not node:
             raise FormulaError("'~' may stand only once in a formula", text, part.pos)
+    _check_vectors(node, text, False)
+
+
+# Their arguments beside the data may be vectors; everywhere else one value belongs to each row.
+_TAKE_VECTORS = frozenset("poly ns bs cut factor ordered relevel scale contr.treatment".split())
+
+
+def _check_vectors(node: Node, text: str, allowed: bool) -> None:
+    """Refuse ``I(x * c(1, 2))``: R repeats the vector over the rows, however they are sorted."""
+    if not isinstance(node, Call):
+        return
+    sequence = node.function == ":" and not variables(node)
+    if not allowed and (sequence or node.function == "c" and len(node.args) > 1):
+        message = "a vector cannot stand here: a formula needs one value for every row"
+        raise FormulaError(message, text, node.pos)
+    for i, (key, arg) in enumerate(zip(node.keys, node.args)):
+        beside = key != "x" if key else i > 0
+        takes = node.function in _TAKE_VECTORS or node.function == "%in%"
+        _check_vectors(arg, text, allowed or takes and beside)
 
 
 _PYTHON = {"C": "factor", "np.power": "I(x^2)", "center": "scale", "standardize": "scale"}

@@ -9,44 +9,22 @@ from typing import Any
 
 from ..errors import StructureError
 from ..options import did_you_mean
+from . import structures
 from .formula import CONSTANTS, PLAIN_NAME, Call, Constant, Name, Node, parse
 from .structures import (
     CorSpatial,
     Structure,
-    corAR1,
-    corARMA,
-    corCAR1,
-    corCompSymm,
-    corExp,
-    corGaus,
-    corLin,
-    corNatural,
-    corRatio,
-    corSpher,
-    corSymm,
     pdBlocked,
-    pdCompSymm,
-    pdDiag,
-    pdIdent,
     pdLogChol,
-    pdNatural,
-    pdSymm,
     varComb,
     varConstPower,
     varConstProp,
-    varExp,
     varFixed,
-    varIdent,
-    varPower,
 )
 
-_PUBLIC: tuple[type[Structure], ...] = (
-    *(pdLogChol, pdSymm, pdNatural, pdDiag, pdIdent, pdCompSymm, pdBlocked),
-    *(corAR1, corCAR1, corCompSymm, corSymm, corNatural, corARMA),
-    *(corExp, corGaus, corLin, corRatio, corSpher),
-    *(varFixed, varIdent, varPower, varExp, varConstPower, varConstProp, varComb),
-)
-STRUCTURES: dict[str, type[Structure]] = {cls.__name__: cls for cls in _PUBLIC}
+STRUCTURES: dict[str, type[Structure]] = {
+    name: getattr(structures, name) for name in structures.__all__
+}
 
 
 def structure_class(name: str, kind: str) -> type[Structure]:

@@ -15,6 +15,34 @@ from ..errors import SpecError, StructureError
 from ..options import one_of
 from .formula import Formula, parse_formula
 
+__all__ = [  # what a user may write
+    "pdLogChol",
+    "pdSymm",
+    "pdNatural",
+    "pdDiag",
+    "pdIdent",
+    "pdCompSymm",
+    "pdBlocked",
+    "corAR1",
+    "corCAR1",
+    "corCompSymm",
+    "corSymm",
+    "corNatural",
+    "corARMA",
+    "corExp",
+    "corGaus",
+    "corLin",
+    "corRatio",
+    "corSpher",
+    "varFixed",
+    "varIdent",
+    "varPower",
+    "varExp",
+    "varConstPower",
+    "varConstProp",
+    "varComb",
+]
+
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
 ByStratum = Union[Number, Mapping[str, Number], None]

@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from ..errors import RNotFoundError
+from ..errors import InstallationError, RNotFoundError
 
 INSTALL_R = (
     "Install R 4.2 or newer with nlme (Debian, Ubuntu: apt install r-base-core r-cran-nlme; "
@@ -75,6 +76,26 @@ def _checked(home: Path, source: str) -> Path:
             f"{told}: install Debian's r-base-core, or build R with --enable-R-shlib"
         )
     return home
+
+
+def temporary_folder() -> Path:
+    """A new folder where R would make its own, as R looks for the place.
+
+    Raises
+    ------
+    InstallationError
+        None can be made there: R would end this process in place of an error.
+    """
+    named = [os.environ.get(name, "") for name in ("TMPDIR", "TMP", "TEMP")]
+    usable = (place for place in named if os.path.isdir(place) and os.access(place, os.W_OK))
+    place = next(usable, "/tmp" if os.name == "posix" else tempfile.gettempdir())
+    try:
+        return Path(tempfile.mkdtemp(prefix="rbridge-", dir=place))
+    except OSError as error:
+        raise InstallationError(
+            f"R cannot make its temporary folder in {place} ({error.strerror}): free some space "
+            "there, or set TMPDIR to a folder that can be written"
+        ) from None
 
 
 def at_least(found: str, minimum: str) -> bool:

@@ -99,12 +99,14 @@ fixed_effects <- function(fitted) {
 new_design <- function(id, columns, random) {
   model <- models[[as.character(id)]]
   new <- build_frame(columns)
+  rows <- seq_len(nrow(new))
+  if (length(rows) == 1L) new <- new[c(1L, 1L), , drop = FALSE]  # poly of two fails for one row
   structures <- if (random) model$fit$modelStruct$reStruct
-  fixed <- names(fixed_effects(model$fit))
+  X <- design_like(stats::formula(model$fit), model$frame, new)
   list(
-    X = unname(design_like(stats::formula(model$fit), model$frame, new, fixed)),
+    X = unname(X[rows, names(fixed_effects(model$fit)), drop = FALSE]),
     Z = lapply(rev(seq_along(structures)), function(i) {
-      random_design(structures[[i]], design_like, model$frame, new)
+      random_design(structures[[i]], design_like, model$frame, new)[rows, , drop = FALSE]
     })
   )
 }
@@ -118,12 +120,22 @@ random_design <- function(structure, design, ...) {
   unname(do.call(cbind, parts)[, nlme::Names(structure), drop = FALSE])
 }
 
-design_like <- function(formula, frame, new, columns = NULL) {
-  terms <- stats::delete.response(stats::terms(stats::model.frame(formula, frame)))
+design_like <- function(formula, frame, new) {
+  terms <- stats::delete.response(stats::terms(formula))
   fitted <- stats::model.matrix(terms, frame)
   levels <- stats::.getXlevels(terms, stats::model.frame(terms, frame))
+  variables <- as.list(attr(terms, "variables"))[-1L]
+  attr(terms, "predvars") <- as.call(c(quote(list), lapply(variables, held_variable, frame)))
   # A basis outside its knots warns; the caller sees that.
   new_frame <- stats::model.frame(terms, new, xlev = levels, na.action = stats::na.pass)
-  X <- stats::model.matrix(terms, new_frame, contrasts.arg = attr(fitted, "contrasts"))
-  if (is.null(columns)) X else X[, columns, drop = FALSE]
+  for (i in seq_along(variables)) check_new(variables[[i]], new_frame[[i]])
+  stats::model.matrix(terms, new_frame, contrasts.arg = attr(fitted, "contrasts"))
+}
+
+check_new <- function(variable, values) {
+  bad <- if (is.numeric(values)) !is.finite(values) else is.na(values)
+  if (!any(bad)) return(invisible())
+  rows <- if (is.matrix(bad)) sum(rowSums(bad) > 0) else sum(bad)
+  what <- if (is.numeric(values)) " is not finite in " else " is at no level of the fit in "
+  refuse(label_of(variable), what, rows, " row(s) of the new data")
 }

@@ -50,8 +50,12 @@ class ModelHandle:
 
     def ask(self, name: str, *args: Any) -> Any:
         """The value that a function of the R files gives for this model."""
+        return self.call(name, *args).value
+
+    def call(self, name: str, *args: Any) -> Answer:
+        """The same with R's warnings."""
         with self.r.steady:
-            return self.r.call(name, self.number, *args).value
+            return self.r.call(name, self.number, *args)
 
 
 class LateHandle(ModelHandle):
@@ -183,7 +187,23 @@ def new_design_matrix(
     dict
         ``X`` (n, p) and ``Z``, a list of (n, q) for the levels, outermost first; empty unless
         ``random``.
+
+    Raises
+    ------
+    DataError
+        What a formula makes of the new data is not finite, at no level of the fit, or depends on
+        rows that are not there.
     """
     plain = {name: vars(col) for name, col in columns.items()}
-    answer: dict[str, Any] = fitted.handle.ask("new_design", plain, random)
-    return answer
+    back = fitted.design.names.back
+    try:
+        answer = fitted.handle.call("new_design", plain, random)
+    except RError as error:
+        if "rbridge_data" in error.r_class:
+            raise DataError(back(error.message)) from None
+        message = f"R cannot build the design of the new data: {back(error.message)}"
+        raise DataError(message) from None
+    for text in answer.warnings:
+        warnings.warn(back(text), RWarning, stacklevel=6)
+    value: dict[str, Any] = answer.value
+    return value

@@ -84,14 +84,13 @@ def _groups(spec: ModelSpec, design: Design) -> Iterator[Groups]:
     """The groups of each level, outermost first, named and labelled as nlme has them."""
     seen: dict[str, int] = {}
     codes: Array = np.zeros(len(design.rows), dtype=np.int64)
-    labels: Array | None = None
+    labels: Array = np.empty(0, dtype=object)
     for name, _ in spec.random:
         own = np.asarray(design.columns[design.names.group[name]].values)
         begins = (np.diff(codes, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0)
         first = np.flatnonzero(begins)
         words = np.array(design.names.labels[name], dtype=object)[own[first]]
-        joint = words if labels is None else labels[codes[first]] + "/" + words
+        labels = labels[codes[first]] + "/" + words if seen else words
         codes = np.cumsum(begins) - 1
-        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(joint), codes)
-        labels = joint
+        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(labels), codes)
         seen[name] = seen.get(name, 0) + 1

@@ -11,19 +11,33 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import sysconfig
 import threading
-import time
 from collections import deque
 from contextlib import AbstractContextManager
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 from ..errors import RError, SessionError, TimeLimitError
 from .answer import Answer
+from .locate import temporary_folder
 
+PACKAGE = Path(__file__).resolve().parents[1]
 FAILURES = 500  # nlme loses about 9 kB for every failed fit: a new worker after 5 MB
+# python -c and -m put the working directory first; rbridge comes from where it is here
+BOOT = """
+import sys
+folder, sys.path[:] = sys.argv[2], sys.argv[3:]
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("rbridge", folder + "/__init__.py")
+sys.modules["rbridge"] = module = module_from_spec(spec)
+spec.loader.exec_module(module)
+from rbridge.r.worker import main
+main(int(sys.argv[1]))
+"""
 TAIL = 600  # characters of a dead worker's last words that the error shows
 
 
@@ -31,18 +45,26 @@ class Worker:
     """One child process with its pipe and its own temporary directory."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rbridge-"))
+        self.folder = temporary_folder()
         self.pipe, theirs = Pipe()
-        with theirs, open(self.folder / "said", "wb") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "rbridge.r.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=_environment(self.folder),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,  # Ctrl-C in the terminal is for the parent to judge
-            )
+        try:
+            with theirs, open(self.folder / "said", "wb") as said:
+                self.process = self._started(theirs.fileno(), said)
+        except OSError as error:
+            self.pipe.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise SessionError(f"the R worker cannot be started: {error}") from None
+
+    def _started(self, descriptor: int, said: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", BOOT, str(descriptor), str(PACKAGE), *module_path()],
+            pass_fds=[descriptor],
+            env=_environment(self.folder),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent to judge
+        )
 
     def kill(self) -> str:
         """End the child at once; what it last said."""
@@ -62,9 +84,50 @@ class Worker:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """This process's environment, its module path, and a temporary directory to delete."""
-    path = os.pathsep.join(dict.fromkeys(p or os.getcwd() for p in sys.path))
-    return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
+    """This process's environment, but for its module path, and a temporary directory to delete."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "TMPDIR": str(folder)}
+
+
+def module_path() -> list[str]:
+    """Where the worker finds modules: as here, but not in the folders of the user's work.
+
+    A random.py or numpy.py in the working directory or beside the script would run in place of
+    the module that is meant.
+    """
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    work = {os.getcwd(), os.path.dirname(os.path.abspath(script)) if script else os.getcwd()}
+    installed = {str(Path(numpy.__file__).parents[1]), *sysconfig.get_paths().values()}
+    places = dict.fromkeys(os.path.abspath(place) for place in sys.path if place)
+    return [place for place in places if place in installed or place not in work]
+
+
+class Limit:
+    """Kills a process that has not answered in time: also one that stopped while it was told.
+
+    Attributes
+    ----------
+    reached : bool
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float | None) -> None:
+        self.reached = False
+        self._process = process
+        self._timer = None if seconds is None else threading.Timer(seconds, self._kill)
+
+    def _kill(self) -> None:
+        self.reached = True
+        self._process.kill()
+
+    def __enter__(self) -> None:
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
 
 
 class ProcessSession:
@@ -135,25 +198,25 @@ class ProcessSession:
         return worker
 
     def _ask(self, worker: Worker, name: str, args: tuple[Any, ...]) -> Answer:
+        limit = Limit(worker.process, self.timeout)
         try:
-            status, value = self._exchange(worker.pipe, (name, args, self._released()))
+            with limit:
+                worker.pipe.send((name, args, self._released()))
+                status, value = worker.pipe.recv()
         except (EOFError, OSError):
+            if limit.reached:
+                self.close()
+                told = f"R took longer than {self.timeout:g} s and was stopped"
+                raise TimeLimitError(told) from None
             raise SessionError(self._last_words(worker, name)) from None
-        except BaseException:  # the time limit, Ctrl-C: an answer to come would be mistaken
+        except BaseException:  # Ctrl-C: an answer to come would be mistaken
             self.close()
             raise
+        if limit.reached:  # with the answer
+            self.close()
         if status == "error":
             raise value
         return Answer(*value)
-
-    def _exchange(self, pipe: Connection, question: tuple[Any, ...]) -> Any:
-        started = time.monotonic()
-        pipe.send(question)
-        if self.timeout is None:
-            return pipe.recv()
-        if not pipe.poll(self.timeout - (time.monotonic() - started)):
-            raise TimeLimitError(f"R took longer than {self.timeout:g} s and was stopped")
-        return pipe.recv()
 
     def _released(self) -> list[int]:
         """Models of this worker that nobody holds any more."""

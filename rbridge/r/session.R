@@ -90,12 +90,16 @@ keep_state <- function() {
   seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
   devices <- grDevices::dev.list()
   old <- options(settings)
-  locales <- vapply(c("LC_NUMERIC", "LC_MESSAGES"), Sys.getlocale, "")
-  changed <- locales[locales != "C"]  # decimal commas; messages that convergence is read from
+  # decimal commas; messages that convergence is read from; the order of levels that a formula makes
+  locales <- vapply(c("LC_NUMERIC", "LC_MESSAGES", "LC_COLLATE"), Sys.getlocale, "")
+  collator <- icuGetCollate()  # goes on under another locale, until one is set
+  by_icu <- !collator %in% c("ASCII", "ICU not in use")
+  changed <- locales[locales != "C" | by_icu & names(locales) == "LC_COLLATE"]
   for (category in names(changed)) suppressWarnings(Sys.setlocale(category, "C"))
   function() {
     options(old)
     for (category in names(changed)) suppressWarnings(Sys.setlocale(category, changed[[category]]))
+    if (by_icu) icuSetCollate(locale = collator)
     for (device in setdiff(grDevices::dev.list(), devices)) grDevices::dev.off(device)
     if (!is.null(directory)) setwd(directory)
     if (!is.null(seed)) assign(".Random.seed", seed, envir = globalenv())

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InstallationError, RNotFoundError
-from .locate import r_home
+from .locate import r_home, temporary_folder
 from .signals import leave_signals_to_others, same_handlers
 
 # R reads these when it loads a module or looks for its own files, long after the start.
@@ -27,6 +27,7 @@ def start() -> None:
         R or rpy2 is missing, or the one does not fit the other.
     """
     home = r_home()
+    temporary_folder().rmdir()
     leave_signals_to_others()
     with _same_environment(home), same_handlers(), _same_locale():
         _load_and_start()
@@ -113,7 +114,9 @@ def startup_variables(home: Path) -> dict[str, str]:
     environ = os.environ.get("R_ENVIRON_USER", str(own) if own.is_file() else os.devnull)
     # RHOME is Rscript's word for R_HOME: without it, it runs the R it was built with.
     homes = {"R_HOME": str(home), "RHOME": str(home)}
-    return {**homes, "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
+    # Empty means R's own choice: utils cannot be loaded any more once the environment is back.
+    packages = {"R_DEFAULT_PACKAGES": ""}
+    return {**homes, **packages, "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
 
 
 def _c_environment() -> dict[str, str]:

@@ -28,7 +28,9 @@ describe_terms <- function(model_frame, X, coefficients, frame) {
 is_factor <- function(x) is.factor(x) || is.character(x) || is.logical(x)
 
 # model.matrix makes factors of texts and of TRUE and FALSE.
-as_its_factor <- function(x) if (is.factor(x)) x else factor(x, if (is.logical(x)) c(FALSE, TRUE))
+as_its_factor <- function(x) {
+  if (is.factor(x)) x else if (is.logical(x)) factor(x, c(FALSE, TRUE)) else factor(x)
+}
 
 describe_variable <- function(name, call, value, contrasts) {
   matrix <- matrix(0, 0L, 0L)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..check.tolerances import TOLERANCES
+from ..check.tolerances import TOLERANCES, is_tolerance
 from ..datasets import describe
 from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
 from ..model.spec import ModelSpec, gls_spec, lme_spec
 from ..options import ENGINES, did_you_mean
-from .toml_lines import key_lines
+from .toml_lines import MOST_PARTS, deep_key, key_lines
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -98,6 +98,8 @@ def load_suite(path: str | Path) -> tuple[Case, ...]:
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        if line := deep_key(text):
+            raise SuiteError(f"{path}:{line}: a key of more than {MOST_PARTS} parts")
         content = tomllib.loads(text)
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read: {error.strerror}") from None
@@ -173,8 +175,9 @@ class _Reader:
         for code, value in _mapped(table, "tolerance").items():
             place = (*at, "tolerance", code)
             self.check_code(code, tuple(TOLERANCES), place, "tolerance")
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                self.problem(place, f"the tolerance of {code} must be a positive number")
+            if not is_tolerance(value):
+                what = f"must be a positive number with an end, not {value!r}"
+                self.problem(place, f"the tolerance of {code} {what}")
 
     def check_data(self, data: str, at: tuple[str, ...]) -> None:
         if not is_shipped(data):

@@ -19,10 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..check.findings import OK, Finding
-from ..check.tolerances import DRIFT
+from ..check.tolerances import DRIFT, is_tolerance
 from ..core.snapshot import ApVar, FitSnapshot
 from ..datasets.sources import is_shipped, sha256
 from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
+from ..files import is_regular, write_whole
 from ..fit.components import Fit
 from .cases import Case
 from .json_text import dumps
@@ -107,7 +108,7 @@ class Recording:
 
 
 def record(item: Recording) -> Outcome:
-    """Fit a model, ask R everything and write the record; nothing is written where R fails."""
+    """Fit a model, ask R everything and write the record, whole; nothing where that fails."""
     start = time.perf_counter()
     try:
         fit = fit_case(item.case)
@@ -115,7 +116,10 @@ def record(item: Recording) -> Outcome:
     except RBridgeError as error:
         return failed(item, error)
     path = item.folder / f"{item.name}.json"
-    path.write_text(text, encoding="utf-8")
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        return failed(item, RecordError(f"{path}: cannot be written: {error.strerror}"))
     said = Finding("record", OK, None, f"written to {path}")
     seconds = time.perf_counter() - start
     return Outcome(item.name, item.where, item.name, (said,), None, fit.provenance, seconds)
@@ -222,6 +226,8 @@ def read_record(path: Path) -> Record:
         The file is no record, or its parts do not fit together.
     """
     try:
+        if not is_regular(path):
+            raise RecordError("it is no plain file")
         content = json.loads(path.read_text(encoding="utf-8"))
         if (
             not isinstance(content, dict)
@@ -231,13 +237,17 @@ def read_record(path: Path) -> Record:
             raise RecordError(f"not a record of format {FORMAT}")
         snapshot = FitSnapshot.from_dict(content)
         data = content["data"]
+        tolerance = dict(content["tolerance"])
+        for code, value in tolerance.items():
+            if not is_tolerance(value):
+                raise RecordError(f"the tolerance of {code} is {value!r}")
         case = Case(
             name=str(content["name"]),
             spec=Fit(snapshot).spec,
             data=str(data["data"]),
             folder=path.parent,
             category=tuple(data["category"]),
-            tolerance=dict(content["tolerance"]),
+            tolerance=tolerance,
             expect=dict(content["expect"]),
             where=str(path),
             engine=Fit(snapshot).engine,

@@ -11,6 +11,20 @@ _PART = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([A-Za-z0-9_-]+))\s*
 _SKIP = re.compile(  # what may hide a bracket: comments and strings, the long ones first
     r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
 )
+_LOOSE = re.compile(  # the same, closed or not: of a text that may be no TOML
+    r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)|\'\'\'.*?(?:\'{3,5}|\Z)'
+    r'|"(?:[^"\\\n]|\\.)*"?|\'[^\'\n]*\'?|#[^\n]*',
+    re.DOTALL,
+)
+MOST_PARTS = 64  # of a dotted key; tomllib takes time and memory with their square
+_DEEP = re.compile(r"(?<![\w-])(?:[\w-]+[ \t]*\.[ \t]*){%d}" % MOST_PARTS)
+
+
+def deep_key(text: str) -> int:
+    """Line (from 1) of the first key of more than 64 parts, ``a.a.a…``; 0 where there is none."""
+    plain = _LOOSE.sub(lambda match: "_" + "\n" * match[0].count("\n"), text)
+    found = _DEEP.search(plain)
+    return plain.count("\n", 0, found.start()) + 1 if found else 0
 
 
 def key_lines(text: str) -> dict[Path, int]:

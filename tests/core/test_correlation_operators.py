@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.support import designs
 import numpy as np
 import pytest
 
@@ -23,6 +22,7 @@ from rbridge.core.engine.dense import dense_forms
 from rbridge.core.engine.model import model_at
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import CorStruct
+from tests.support import designs
 
 COUNTS = [7, 1, 9, 7, 4, 2]
 CODES = designs.groups(COUNTS)

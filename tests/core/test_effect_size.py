@@ -35,9 +35,19 @@ def test_g_is_lmeinfos(effect: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_limits_are_lmeinfos(effect: dict[str, Any]) -> None:
+    found = of(effect)
     for interval in effect["intervals"]:
-        limits = of(effect).limits(interval["level"], interval["method"])
-        assert limits == pytest.approx((interval["lower"], interval["upper"]), rel=1e-8)
+        lower, upper = found.limits(interval["level"], interval["method"])
+        if not interval["at_bound"]:
+            assert (lower, upper) == pytest.approx((interval["lower"], interval["upper"]), rel=1e-8)
+            continue
+        for end, tail in ((lower, 1 + interval["level"]), (upper, 1 - interval["level"])):
+            numbers = found.delta / found.kappa, found.df, end / found.kappa
+            assert by_quadrature(*numbers) == pytest.approx(tail / 2, rel=1e-9)
+
+
+def test_the_record_has_an_interval_that_r_cannot_find() -> None:
+    assert any(i["at_bound"] for effect in RECORD["effects"] for i in effect["intervals"])
 
 
 # The noncentral t --------------------------------------------------------------------------------

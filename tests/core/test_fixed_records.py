@@ -1,6 +1,6 @@
-"""Fixed effects against the record of nlme's anova, of pbkrtest and of lmerTest.
+"""Fixed effects against the records of nlme's anova, pbkrtest, lmerTest and mmrm.
 
-Both sides stand at one optimum: nlme's of the suite's records, lmer's of ``lmer.json``.
+Both sides stand at one optimum: nlme's of the suite's records, lmer's and mmrm's of their own.
 """
 
 from __future__ import annotations
@@ -223,3 +223,60 @@ def test_terms_are_those_of_lmertest(asked_of: Any, name: str, method: str, kind
     lone = method == "satterthwaite" and len(tests) == 1 and kind != "I"
     df = [t.df_den for t in tests]
     np.testing.assert_allclose(df, theirs["df_den"], rtol=2e-3 if lone else 1e-6)
+
+
+# mmrm --------------------------------------------------------------------------------------------
+
+MMRM = read("mmrm.json")
+TRIALS = {model["name"]: model for model in MMRM["models"]}
+MMRM_WAYS: dict[str, dict[str, str]] = {
+    "satterthwaite": {"ddf": "satterthwaite"},
+    "kenward_roger_linear": {"ddf": "kenward-roger", "information": "observed"},
+    **{kind: {"vcov": kind} for kind in ("CR0", "CR3")},  # its CR2 takes another root of V
+}
+
+
+def mmrm_fit(model: dict[str, Any]) -> FitSnapshot:
+    """A gls at mmrm's optimum: correlations and standard deviations of the four visits."""
+    visit = np.array(MMRM["data"]["visit"])
+    subject = np.unique(MMRM["data"]["subject"], return_inverse=True)[1]
+    order = np.lexsort((visit, subject))
+    visit, subject = visit[order], subject[order]
+    S = np.array(model["visits"]["values"])
+    sd = np.sqrt(np.diag(S))
+    R = S / np.outer(sd, sd)
+    structure: dict[str, Any] = {
+        "us": ("corSymm", R[np.triu_indices(4, 1)]),
+        "ar1": ("corAR1", R[0, 1:2]),
+        "cs": ("corCompSymm", R[0, 1:2]),
+    }[model["covariance"].replace("h", "")]
+    cor = designs.correlation(*structure, subject, visit.astype(float), size=4, lower=-1 / 3)
+    free = [False, True, True, True]
+    var = [designs.variance("varIdent", sd / sd[0], codes=visit, free=free)]
+    if model["covariance"] in ("cs", "ar1"):
+        var = []
+    design = next(d for d in MMRM["designs"] if d["fixed"] == model["spec"]["fixed"])
+    X, y = np.array(design["X"], float)[order], np.array(MMRM["data"]["y"])[order]
+    fit = designs.fit(X, y, (), cor, var, float(sd[0]), model["method"])
+    return replace(fit, beta=np.array(model["beta"]))
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_mmrm(name: str) -> None:
+    model = TRIALS[name]
+    fit = mmrm_fit(model)
+    forms = contract(fit)
+    assert -2 * forms.log_likelihood == pytest.approx(model["minus_two_log_lik"], rel=1e-12)
+    for way in model["inference"].keys() & MMRM_WAYS.keys():
+        asked = inference(fit, forms, **MMRM_WAYS[way])  # type: ignore[arg-type]
+        theirs = model["inference"][way]
+        rows = asked.rows(np.eye(len(fit.beta)))
+        np.testing.assert_allclose(rows.se, theirs["coefficients"]["se"], rtol=1e-10)
+        np.testing.assert_allclose(rows.df, theirs["coefficients"]["df"], rtol=1e-9)
+        for case in (
+            theirs["hypotheses"] if way in ("satterthwaite", "kenward_roger_linear") else ()
+        ):
+            test, F = asked.test(case["L"]["values"]), case["F_test"]
+            np.testing.assert_allclose(
+                [test.statistic, test.df_den, test.p], [F["F"], F["df_den"], F["p"]], rtol=1e-8
+            )

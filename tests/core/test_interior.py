@@ -73,12 +73,11 @@ def test_the_mean_of_groups_without_a_variance_is_that_of_one_sample() -> None:
 
 def rank_one() -> tuple[FitSnapshot, Any, Array]:
     """A fit at its REML optimum among D = ll', the map (l, σ²) → θ, and the optimum."""
-    rng = np.random.default_rng(8)
+    rng = np.random.default_rng(4)
     m, s = 12, 5
     codes, t = np.repeat(np.arange(m), s), np.tile(np.arange(s) - 1.5, m)
     Z = np.column_stack([np.ones(m * s), t])
-    y = Z @ [1, 0.5] + np.outer(rng.normal(size=m), [1.2, 0.7])[codes][:, 0] + rng.normal(size=60)
-    y = y + 0.6 * t * (rng.normal(size=m))[codes]
+    y = Z @ [1, 0.5] + Z @ [1.2, 0.7] * rng.normal(size=m)[codes] + rng.normal(size=m * s)
 
     def to_theta(point: Array) -> Array:
         a, b, v = point
@@ -116,6 +115,28 @@ def test_a_singular_covariance_matrix_is_the_model_of_its_rank(kind: Any) -> Non
         W.matrix / np.outer(scale, scale), expected / np.outer(scale, scale), atol=2e-5
     )
     assert "covariance matrix of the random effects of g is singular" in str(W.dropped[0])
+
+
+@pytest.mark.parametrize("kind", ["expected", "observed"])
+def test_a_fit_that_stopped_on_its_way_to_the_boundary_counts_as_there(kind: Any) -> None:
+    fit = rank_one()[0]
+    level = fit.levels[0]
+    normal = np.linalg.eigh(level.D)[1][:, 0]
+    near = replace(level, D=level.D + 1e-4 * np.outer(normal, normal))
+    there, before = (
+        interior_covariance(at, contract(at), kind) for at in (fit, replace(fit, levels=(near,)))
+    )
+    np.testing.assert_allclose(before.matrix, there.matrix, rtol=2e-2, atol=1e-3)
+    assert [str(d) for d in before.dropped] == [str(d) for d in there.dropped]
+
+
+def test_a_small_variance_at_an_inner_optimum_stays() -> None:
+    one = next(
+        o for o in (oneway.simulated(9, 6, 0.1, s) for s in range(99)) if 0 < o.reml[0] < 0.02
+    )
+    fit = one.snapshot()
+    W = interior_covariance(fit, contract(fit))
+    assert W.dropped == () and W.matrix[0, 0] > 0
 
 
 def test_a_proportion_at_its_end_drops_out() -> None:

@@ -178,6 +178,12 @@ def test_the_balanced_split_plot_has_its_anova() -> None:
 # The full form in SAS's parameters ---------------------------------------------------------------
 
 
+def arma_theta(phi: Any, gamma: Any) -> Any:
+    """θ of γ(1 + 2φθ + θ²) = (1 + φθ)(φ + θ), the root inside the circle."""
+    a, b, c = gamma - phi, 2 * phi * gamma - 1 - phi**2, gamma - phi
+    return (-b - (b * b - 4 * a * c) ** 0.5) / (2 * a)
+
+
 def sas_models() -> dict[str, tuple[FitSnapshot, Any, Array]]:
     """Fits with θ(η) and η, written by hand."""
     inner = designs.INNER
@@ -212,6 +218,16 @@ def sas_models() -> dict[str, tuple[FitSnapshot, Any, Array]]:
             fit(cors["CompSymm"], None),
             lambda e: np.array([*e[:3], e[3] / (e[3] + e[4]), e[3] + e[4]]),
             np.array([*D, 0.3 * 0.81, 0.7 * 0.81]),
+        ),
+        "AR(1) with gaps": (
+            fit(cors["ARMA(1,0) gaps"], None),
+            lambda e: e,
+            np.array([*D, 0.4, 0.81]),
+        ),
+        "ARMA(1,1)": (
+            fit(designs.correlation("corARMA", [0.4, 0.3], inner, designs.TIME, p=1, q=1), None),
+            lambda e: np.array([*e[:4], arma_theta(e[3], e[4]), e[5]]),
+            np.array([*D, 0.4, 1.12 * 0.7 / 1.33, 0.81]),
         ),
         "nugget": (
             fit(nugget, None),

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.optimize import brentq, minimize, minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Curve, Profiler
 from rbridge.core.intervals.reduced import without_effect
 from rbridge.core.likelihood import log_likelihood
-from rbridge.core.parameters import tau_basis, theta
+from rbridge.core.parameters import theta
 from rbridge.core.quantities.expressions import read
 from rbridge.core.quantities.quantity import component_quantities
 from rbridge.core.quantities.vocabulary import Vocabulary
 from rbridge.core.snapshot import FitSnapshot
-from tests.support import brute, designs, oneway
+from tests.support import designs, oneway
+from tests.support.climbing import best, log_density, realistic
 
 CRITICAL = stats.chi2.ppf(0.95, 1)
 DATA = oneway.simulated(15, 4, 0.7, seed=5)
@@ -123,45 +125,6 @@ def test_an_estimate_of_zero() -> None:
 # --- an independent optimiser, on other structures ------------------------------------------------
 
 
-def log_density(snapshot: FitSnapshot) -> Callable[[Any], float]:
-    """The brute log-likelihood as a function of θ; −∞ outside the model."""
-    f, bases = brute.likelihood(snapshot), [tau_basis(level)[1] for level in snapshot.levels]
-
-    def inside(rest: Any) -> bool:
-        for E in bases:
-            D, rest = np.tensordot(rest[: len(E)], E, 1), rest[len(E) :]
-            if np.linalg.eigvalsh(D)[0] < 0:
-                return False
-        c = rest[: 0 if snapshot.cor is None else len(snapshot.cor.values)]
-        return bool(rest[-1] > 0 and np.abs(c).max(initial=0.0) < 1)
-
-    def value(values: Any) -> float:
-        try:
-            return float(f(values)) if inside(values) else -np.inf
-        except np.linalg.LinAlgError:
-            return -np.inf
-
-    return value
-
-
-def best(density: Callable[[Any], float], start: Any, held: int | None = None) -> float:
-    """Highest log-density over the free parameters, by a simplex search, restarted."""
-    free = np.array([k for k in range(len(start)) if k != held])
-    values = np.array(start, float)
-
-    def loss(x: Any) -> float:
-        values[free] = x
-        return -density(values)
-
-    x = values[free].copy()
-    options = {"xatol": 1e-3, "fatol": 1e-6, "maxiter": 4000, "maxfev": 4000}
-    for _ in range(3):
-        step = np.diag(0.15 * np.abs(x) + 0.02)
-        options["initial_simplex"] = np.vstack([x, x + step])
-        x = minimize(loss, x, method="Nelder-Mead", options=options).x
-    return -loss(x)
-
-
 MODELS: dict[str, tuple[str, str, str, str]] = {
     "slope REML": ("slope", "", "", "REML"),
     "slope ML": ("slope", "", "", "ML"),
@@ -172,25 +135,25 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
 }
 
 
-def realistic(levels: str, cor: str, var: str, method: str) -> FitSnapshot:
-    """The design with data drawn from its own V, so that the maximum is inside."""
-    snapshot = designs.named(levels, cor, var, method=method)
-    root = np.linalg.cholesky(brute.marginal(snapshot))
-    noise = np.random.default_rng(11).normal(size=snapshot.n)
-    return replace(snapshot, y=snapshot.X @ snapshot.beta + root @ noise)
+@lru_cache(maxsize=None)
+def traced(name: str) -> tuple[Profiler, dict[str, Curve]]:
+    """The profile of a model, and the curve of each component and correlation."""
+    snapshot = realistic(*MODELS[name])
+    profiler = Profiler(snapshot)
+    wanted = component_quantities(snapshot)
+    return profiler, {label: profiler.curve(quantity) for label, quantity in wanted.items()}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_ends_of_profiles_against_a_simplex_search(name: str) -> None:
     """At each end the best dense log-density is χ²/2 below the top."""
     snapshot = realistic(*MODELS[name])
-    profiler, density = Profiler(snapshot), log_density(snapshot)
+    (profiler, curves), density = traced(name), log_density(snapshot)
     top = best(density, profiler.maximum.theta)
     np.testing.assert_allclose(profiler.maximum.log_lik, top, atol=1e-5)
     kinds, checked = theta(snapshot).kinds, 0
-    components = list(component_quantities(snapshot).items())[: len(kinds)]
-    for k, (label, quantity) in enumerate(components):
-        for end in set(ends(profiler.curve(quantity))) - {0.0, -1.0, 1.0, -np.inf, np.inf}:
+    for k, label in enumerate(list(curves)[: len(kinds)]):
+        for end in set(ends(curves[label])) - {0.0, -1.0, 1.0, -np.inf, np.inf}:
             start = admissible(density, profiler.maximum.theta, kinds, k, end)
             drop = 2 * (top - best(density, start, held=k))
             assert drop == pytest.approx(CRITICAL, abs=5e-3), label
@@ -251,10 +214,7 @@ def test_a_correlation_is_free_where_a_variance_may_be_zero() -> None:
 
 
 def test_curves_rise_through_zero_at_the_estimate() -> None:
-    snapshot = realistic(*MODELS["slope REML"])
-    profiler = Profiler(snapshot)
-    for name, quantity in component_quantities(snapshot).items():
-        curve = profiler.curve(quantity)
+    for name, curve in traced("slope REML")[1].items():
         assert (np.diff(curve.value) > 0).all() and (np.diff(curve.zeta) > -1e-6).all(), name
         at_zero = np.flatnonzero(curve.zeta == 0)
         assert curve.value[at_zero[0]] == pytest.approx(curve.estimate, rel=1e-9)

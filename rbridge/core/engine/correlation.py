@@ -125,7 +125,7 @@ class Identity:
 
 
 class Markov:
-    """AR(1), continuous AR(1), corExp along a line: R⁻¹ is one tridiagonal matrix over all rows of the chunk.
+    """AR(1), continuous AR(1), corExp along a line: R⁻¹ is one tridiagonal matrix over the chunk.
 
     Notes
     -----
@@ -135,31 +135,29 @@ class Markov:
     """
 
     def __init__(self, cor: CorStruct, coefs: Array, covariate: Array, starts: Array) -> None:
-        gap = np.diff(covariate[:, 0].astype(float))
-        linked = np.ones(len(covariate), dtype=bool)
-        linked[starts] = False
-        linked = linked[1:]
-        lag, coef = np.where(linked, np.abs(gap), 1.0), variables(coefs)[0]
-        rho = (np.exp(-lag / coef) if cor.cor_class == "corExp" else coef**lag) * linked
+        lags, link = _links(covariate[:, 0].astype(float), starts)
+        count = np.bincount(link, minlength=len(lags)).astype(float)
+        lag, coef = np.where(lags < 0, 1.0, lags), variables(coefs)[0]
+        rho = (np.exp(-lag / coef) if cor.cor_class == "corExp" else coef**lag) * (lags >= 0)
         if not (np.abs(rho.value) < 1).all():
             raise NotPositiveDefinite(f"{cor.cor_class}: correlation 1 between two rows")
         rest = 1.0 - rho**2.0
-        self._diagonal, self._beside = rho**2.0 / rest, -rho / rest
-        log_det = np.log(rest)
-        self.log_det = float(log_det.value.sum())
-        self._rho = rho
+        log_det, diagonal, beside = np.log(rest), rho**2.0 / rest, -rho / rest
+        self.log_det = float(count @ log_det.value)
+        self._rho, self._beside = rho.value[link], beside.value[link]
+        self._first = _both_ends(diagonal.grad[0][link]), beside.grad[0][link]
+        self._second = _both_ends(diagonal.hess[0, 0][link]), beside.hess[0, 0][link]
         self._upper = np.zeros((2, len(covariate)))
-        self._upper[0, 1:] = self._beside.value
-        self._upper[1] = 1.0 + _both_ends(self._diagonal.value)
+        self._upper[0, 1:] = self._beside
+        self._upper[1] = 1.0 + _both_ends(diagonal.value[link])
         r = 0 if cor.fixed else 1
-        first, second = rho.grad[0], rho.hess[0, 0]
-        self.diagonals = _both_ends(self._beside.value * first)[None][:r]
-        self.trace1 = log_det.grad.sum(axis=1)[:r]
-        self.trace3 = 2 * (self._beside.value @ second).reshape(1, 1)[:r, :r]
-        self.trace2 = self.trace3 - log_det.hess.sum(axis=2)[:r, :r]
+        self.diagonals = _both_ends((beside.value * rho.grad[0])[link])[None][:r]
+        self.trace1 = (log_det.grad @ count)[:r]
+        self.trace3 = 2 * ((beside.value * rho.hess[0, 0]) @ count).reshape(1, 1)[:r, :r]
+        self.trace2 = self.trace3 - (log_det.hess @ count)[:r, :r]
 
     def solve(self, B: Array) -> Array:
-        return _tridiagonal(self._upper[1], self._beside.value, B)
+        return _tridiagonal(self._upper[1], self._beside, B)
 
     def multiply(self, B: Array) -> Array:
         if B.shape[-1] == 1:  # a system of one equation is more than solveh_banded can take
@@ -168,17 +166,25 @@ class Markov:
         return np.asarray(solveh_banded(self._upper, flat.T, check_finite=False).T.reshape(B.shape))
 
     def solve_first(self, c: int, B: Array) -> Array:
-        return -_tridiagonal(_both_ends(self._diagonal.grad[0]), self._beside.grad[0], B)
+        return -_tridiagonal(*self._first, B)
 
     def solve_second(self, c: int, d: int, B: Array) -> Array:
         once = self.multiply(self.solve_first(0, B))
-        hess = _both_ends(self._diagonal.hess[0, 0]), self._beside.hess[0, 0]
-        return 2 * self.solve_first(0, once) - _tridiagonal(*hess, B)
+        return 2 * self.solve_first(0, once) - _tridiagonal(*self._second, B)
 
     def hadamard(self, W: Array) -> Array:
-        return np.asarray(
-            W @ _tridiagonal(self._upper[1], self._beside.value * self._rho.value, W).T
-        )
+        return np.asarray(W @ _tridiagonal(self._upper[1], self._beside * self._rho, W).T)
+
+
+def _links(time: Array, starts: Array) -> tuple[Array, Array]:
+    """The distinct lags between neighbours, −1 between groups, and which one each link has."""
+    linked = np.ones(len(time), dtype=bool)
+    linked[starts] = False
+    lag = np.where(linked[1:], np.abs(np.diff(time)), -1.0)
+    if len(lag) and (widest := lag.max()) > 0 and ((lag == widest) | (lag == -1)).all():
+        return np.array([widest, -1.0]), (lag < 0).astype(int)  # without sorting
+    distinct, link = np.unique(lag, return_inverse=True)
+    return distinct, link.reshape(-1)
 
 
 def _both_ends(link: Array) -> Array:

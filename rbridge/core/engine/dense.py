@@ -40,22 +40,10 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
     W = P if method == "REML" else inverse
     Py = P @ (snapshot.y - snapshot.X @ snapshot.beta)
     WdV, rows = W @ dV, dV @ Py
-    VX = inverse @ X
-    dVX = dV @ VX
     trace3, quad3 = np.zeros((2, len(dV), len(dV)))
-    cross3 = np.zeros((len(dV), len(dV), p, p))
     for a, b, ddV in second_derivatives(snapshot, model):
         trace3[a, b] = trace3[b, a] = (W * ddV).sum()
         quad3[a, b] = quad3[b, a] = Py @ ddV @ Py
-        cross3[a, b] = cross3[b, a] = VX.T @ ddV @ VX
-    fixed = FixedForms(
-        x_map=x_map,
-        cross=cross,
-        cross1=VX.T @ dVX,
-        cross2=np.einsum("rni,snj->rsij", dVX, inverse @ dVX, optimize=True),
-        cross3=cross3,
-        residual1=rows @ VX,
-    )
     return Forms(
         names=model.names,
         method=method,
@@ -73,7 +61,32 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
         quad2_fixed=rows @ inverse @ rows.T,
         trace3=trace3,
         quad3=quad3,
-        fixed=fixed,
+        fixed=_fixed_forms(snapshot, model, x_map, cross, inverse, inverse @ X, dV, rows),
+    )
+
+
+def _fixed_forms(
+    snapshot: FitSnapshot,
+    model: Model,
+    x_map: Array,
+    cross: Array,
+    inverse: Array,
+    VX: Array,
+    dV: Array,
+    rows: Array,
+) -> FixedForms:
+    """From V⁻¹, V⁻¹U, V̇ and V̇Py."""
+    dVX = dV @ VX
+    cross3 = np.zeros((len(dV), len(dV), *x_map.shape))
+    for a, b, ddV in second_derivatives(snapshot, model):
+        cross3[a, b] = cross3[b, a] = VX.T @ ddV @ VX
+    return FixedForms(
+        x_map=x_map,
+        cross=cross,
+        cross1=VX.T @ dVX,
+        cross2=np.einsum("rni,snj->rsij", dVX, inverse @ dVX, optimize=True),
+        cross3=cross3,
+        residual1=rows @ VX,
     )
 
 

@@ -15,7 +15,7 @@ from ..snapshot import CorStruct, FitSnapshot
 from .correlation import is_markov
 from .covariance import Rows
 
-CHUNK = 32_768  # rows at a time: a few columns of them fit the cache
+CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
 CELLS = 8_192  # innermost groups at a time, likewise, where their rows are summed already
 
 

@@ -89,7 +89,7 @@ def _height(surface: Surface, psi: Array) -> float:
 
 
 def _mivque(surface: Surface, u: Array) -> Array:
-    """ψ with (k,) ``u`` for the structures and the D's from one step of Fisher scoring, in the cone.
+    """ψ with (k,) ``u`` for the structures, the D's from one step of Fisher scoring, in the cone.
 
     From a start without correlation between the effects: minimum variance quadratic unbiased
     estimation (Rao 1971, Journal of Multivariate Analysis 1, 445–456).

@@ -26,7 +26,7 @@ Vcov = Literal["model", "CR0", "CR2", "CR3"]
 ThetaInformation = Literal["expected", "observed"]
 
 
-class Method(Protocol):
+class TestingMethod(Protocol):
     """A covariance of β̂ and the degrees of freedom that go with it."""
 
     @property
@@ -98,7 +98,7 @@ class Inference:
     Attributes
     ----------
     beta : (p,) array
-    method : Method
+    method : TestingMethod
     description : str
         The method in words, for a caption.
     dropped : tuple of Dropped
@@ -106,7 +106,7 @@ class Inference:
     """
 
     beta: Array
-    method: Method
+    method: TestingMethod
     description: str
     dropped: tuple[Dropped, ...] = ()
 

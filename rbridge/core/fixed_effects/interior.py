@@ -19,6 +19,7 @@ from ..parameters import theta
 from ..snapshot import FitSnapshot
 
 ZERO_SHARE = 1e-6  # of the residual variance: nlme leaves a variance of zero at 1e-8 and less
+_SMALL_SHARE = 0.1  # below it a variance may be on its way to zero when nlme stops
 END = 1e-6  # distance from the end of its range at which a correlation or a proportion stands
 _RANK = 1e-8  # directions and constraints are of unit size
 _IDLE = 1e-9  # of information, parameters in units of their own
@@ -95,11 +96,12 @@ def interior_covariance(
     W = T(T'IT)⁻¹T', with columns T that span the tangent space: the covariance matrix D of random
     effects with the null space N moves within its rank, N'ḊN = 0. To the observed information the
     curvature of that set is added, for at the boundary the likelihood rises towards the outside.
-    Fixed parameters and a fixed σ are not in θ.
+    A small variance counts as zero where a Newton step makes it negative: nlme may stop before it
+    is there. Fixed parameters and a fixed σ are not in θ.
     """
     one_of(kind, get_args(Kind), "information")
     model = model_at(snapshot)
-    edges, ends = list(_edges(snapshot, model, forms.score)), _ends(snapshot, model)
+    edges, ends = list(_edges(snapshot, model, forms)), _ends(snapshot, model)
     info = information_from(forms, kind).matrix
     if kind == "observed":
         info = info + sum((edge.curvature for edge in edges), np.zeros_like(info))
@@ -165,14 +167,15 @@ class _Edge:
             yield Dropped(partly, False, why)
 
 
-def _edges(snapshot: FitSnapshot, model: Model, score: Array) -> Iterator[_Edge]:
+def _edges(snapshot: FitSnapshot, model: Model, forms: Forms) -> Iterator[_Edge]:
     residual = _residual_variance(model, snapshot.n)
+    observed = information_from(forms, "observed").matrix
     start = 0
     for level, D, E in zip(snapshot.levels, model.D, model.E):
         at = slice(start, start := start + len(E))
         share = np.sqrt(np.mean(level.Z**2, axis=0) / residual)
-        constraints, curvature = _edge(D, E, share, score[at])
-        wide, square = np.zeros((len(constraints), len(score))), np.zeros((len(score),) * 2)
+        constraints, curvature = _edge(D, E, share, forms.score[at], observed[at, at])
+        wide, square = np.zeros((len(constraints), len(observed))), np.zeros_like(observed)
         wide[:, at], square[at, at] = constraints, curvature
         touched = (np.abs(wide) > _RANK * np.abs(wide).max(axis=1, keepdims=True)).any(axis=0)
         yield _Edge(level.group, wide, square, touched)
@@ -185,22 +188,35 @@ def _residual_variance(model: Model, n: int) -> float:
     return float(model.sigma_sq * np.mean(s**2))
 
 
-def _edge(D: Array, E: Array, share: Array, score: Array) -> tuple[Array, Array]:
+def _edge(D: Array, E: Array, share: Array, score: Array, observed: Array) -> tuple[Array, Array]:
     """Constraints (c, n_e) and curvature (n_e, n_e), effects in units of the residual's sd."""
     unit = np.outer(share, share)
     values, vectors = np.linalg.eigh(D * unit)
-    null = values < ZERO_SHARE
-    N, U = vectors[:, null], vectors[:, ~null]
     scaled = E * unit
+    norm = np.einsum("eij,eij->e", scaled, scaled)
+    dual = scaled / np.where(norm > 0, norm, 1.0)[:, None, None]  # θ_e = tr(dual_e D)
+    null = (values < ZERO_SHARE) | _leaving(values, vectors, scaled, dual, score, observed)
+    N, U = vectors[:, null], vectors[:, ~null]
     pairs = np.triu_indices(int(null.sum()))
     constraints = (N.T @ scaled @ N)[:, pairs[0], pairs[1]].T
-    norm = np.einsum("eij,eij->e", scaled, scaled)
-    slope = np.tensordot(
-        score / np.where(norm > 0, norm, 1.0), scaled, 1
-    )  # tr(slope D̈) = score·θ̈
+    slope = N.T @ np.tensordot(score, dual, 1) @ N
     B = N.T @ scaled @ U
-    curvature = -2 * np.einsum("ij,ajk,bik->ab", N.T @ slope @ N, B / values[~null], B)
-    return constraints, curvature
+    return constraints, -2 * np.einsum("ij,ajk,bik->ab", slope, B / values[~null], B)
+
+
+def _leaving(
+    values: Array, vectors: Array, scaled: Array, dual: Array, score: Array, observed: Array
+) -> Array:
+    """Small eigenvalues that a Newton step of the likelihood makes negative: nlme was on its way.
+
+    Along nn' the slope of the likelihood is negative, and the eigenvalue no larger than slope over
+    curvature.
+    """
+    steps = np.einsum("ia,eij,ja->ea", vectors, dual, vectors)
+    slope, bend = score @ steps, np.einsum("ea,ef,fa->a", steps, observed, steps)
+    rate = np.einsum("ea,ia,eij,ja->a", steps, vectors, scaled, vectors)
+    beyond = (bend <= 0) | (values * bend + slope * rate <= 0)
+    return np.asarray((values < _SMALL_SHARE) & (slope < 0) & beyond)
 
 
 def _ends(snapshot: FitSnapshot, model: Model) -> Array:

@@ -8,11 +8,12 @@ import numpy as np
 
 from ...errors import SpecError
 from ..arrays import Array
+from ..engine.correlation import is_markov
 from ..engine.jet import Jet, variables
 from ..engine.model import Model, model_at
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
 
-_AS_THEY_ARE = ("corAR1", "corCAR1", "corExp", "corGaus", "corSpher")  # σ² and ρ, or the range
+_AS_THEY_ARE = ("corExp", "corGaus", "corSpher")  # σ² and the range
 _COVARIANCES = ("corSymm", "corNatural")
 
 
@@ -34,8 +35,8 @@ def sas_curvature(snapshot: FitSnapshot, W: Array) -> Array:
     -----
     η: the elements of every D, which are θ's own; the variance of each stratum of a varIdent, else
     σ²; for corSymm the covariances, for corCompSymm without strata the covariance and the rest of
-    σ²; likewise for a nugget; ρ or the range of the other structures. With J = ∂η/∂θ the sum is
-    −J⁻¹ tr(W ∂²η/∂θ∂θ'), so that only η(θ) has to be written down.
+    σ²; likewise for a nugget; ρ and γ of an ARMA(1, 1); ρ or the range of the other structures.
+    With J = ∂η/∂θ the sum is −J⁻¹ tr(W ∂²η/∂θ∂θ'), so that only η(θ) has to be written down.
 
     References
     ----------
@@ -71,10 +72,16 @@ def _sas_parameters(snapshot: FitSnapshot, model: Model, within: Jet) -> list[Je
         raise _no_parameters(f"a {cor.cor_class} with a nugget and a varIdent")
     if (cor.nugget or cor.cor_class == "corCompSymm") and strata is None and free:
         return [*rho[:-1], sigma_sq * rho[-1], sigma_sq * (1.0 - rho[-1])]
-    first_order = (cor.p, cor.q) == (1, 0)  # nlme's AR(1) where a group has gaps
-    if cor.cor_class in (*_AS_THEY_ARE, "corCompSymm") or first_order:
+    if (cor.p, cor.q) == (1, 1):
+        return [rho[0], _gamma(*rho)] + free
+    if is_markov(cor) or cor.cor_class in (*_AS_THEY_ARE, "corCompSymm"):
         return rho + free
     raise _no_parameters(cor.cor_class)
+
+
+def _gamma(phi: Jet, theta: Jet) -> Any:
+    """The first autocorrelation of an ARMA(1, 1)."""
+    return (1.0 + phi * theta) * (phi + theta) / (1.0 + 2.0 * phi * theta + theta**2.0)
 
 
 def _strata(snapshot: FitSnapshot) -> VarFunc | None:
