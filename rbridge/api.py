@@ -10,8 +10,8 @@ import pandas as pd
 
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
+from .fit import engine as engines
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
-from .r import nlme
 from .results import LmeResults
 
 
@@ -26,6 +26,7 @@ def lme(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> LmeResults:
     """Fit a linear mixed model with R's ``nlme::lme``.
 
@@ -52,6 +53,9 @@ def lme(
         Arguments of nlme's ``lmeControl``: ``{"opt": "optim", "maxIter": 200}``.
     na_action : {"drop", "raise"}
         Leave rows with missing values out (``fit.snapshot.n_dropped`` counts them), or refuse.
+    engine : {"nlme", "pinned", "native"}
+        Who searches for the optimum: R; or Newton's method here, at whose optimum nlme then fits
+        (``pinned``) or is not asked to fit at all (``native``): docs/engines.md.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def lme(
         R, rpy2 or nlme is missing.
     """
     options = _options(method, contrasts, control, na_action)
-    return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data)
+    return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data, engine)
 
 
 def gls(
@@ -80,13 +84,14 @@ def gls(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> LmeResults:
     """Fit a linear model by generalised least squares with R's ``nlme::gls``.
 
     Arguments, result and errors as for :func:`lme`.
     """
     options = _options(method, contrasts, control, na_action)
-    return fit_spec(gls_spec(model, correlation, weights, **options), data)
+    return fit_spec(gls_spec(model, correlation, weights, **options), data, engine)
 
 
 def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[str, Any]:
@@ -101,9 +106,9 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
     }
 
 
-def fit_spec(spec: ModelSpec, data: pd.DataFrame) -> LmeResults:
+def fit_spec(spec: ModelSpec, data: pd.DataFrame, engine: str = "nlme") -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
-    fitted = nlme.fit(spec, data)
+    fitted = engines.fit(spec, data, engine)
     return LmeResults(fitted.snapshot, fitted, data.index, data)
 
 

@@ -119,6 +119,7 @@ def mmrm(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> MmrmResults:
     """Mixed model for repeated measures: correlated visits, no random effects.
 
@@ -140,7 +141,7 @@ def mmrm(
     group : str, optional
         Column whose groups have their own variances; the correlations are common to all, for
         nlme has no correlation by group.
-    method, contrasts, control, na_action
+    method, contrasts, control, na_action, engine
         As for :func:`rbridge.gls`.
 
     Returns
@@ -175,6 +176,7 @@ def mmrm(
                 correlation=correlation,
                 weights=weights,
                 na_action=na_action,
+                engine=engine,
                 **options,
             )
         except FitError as error:

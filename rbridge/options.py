@@ -12,6 +12,9 @@ from .errors import RBridgeError, SpecError
 
 T = TypeVar("T")
 
+# who finds the optimum: nlme; nlme held at the one found here; the search here alone
+ENGINES = ("nlme", "pinned", "native")
+
 
 def one_of(
     value: object,

@@ -16,7 +16,7 @@ import click
 
 from ..check.verdict import Verdict
 from ..errors import RBridgeError
-from .arguments import ANY_PATH, FOLDER, FORMATS, JOBS, KINDS, OUTPUT, model_options
+from .arguments import ANY_PATH, ENGINE, FOLDER, FORMATS, JOBS, KINDS, OUTPUT, model_options
 
 
 class _Group(click.Group):
@@ -108,16 +108,17 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
 @main.command()
 @click.option("--suite", type=ANY_PATH, required=True, metavar="TOML")
 @click.option("-o", "--output", type=FOLDER, required=True)
+@ENGINE
 @JOBS
 @click.pass_context
-def record(ctx: click.Context, suite: Path, output: Path, jobs: int) -> None:
+def record(ctx: click.Context, suite: Path, output: Path, jobs: int, engine: str | None) -> None:
     """Store R's answers about a suite, one JSON file a model.
 
     Exit status: 0 all recorded, 2 some could not be.
     """
     from .suite import record_suite
 
-    ctx.exit(record_suite(suite, output, jobs))
+    ctx.exit(record_suite(suite, output, jobs, engine))
 
 
 @main.group()

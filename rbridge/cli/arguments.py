@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..model.spec import METHODS, NA_ACTIONS
+from ..options import ENGINES
 
 FORMATS = ("text", "json", "markdown", "junit", "html")
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
@@ -17,6 +18,11 @@ ANY_PATH = click.Path(path_type=Path)
 KINDS = ("percentile", "basic", "bca")  # a test holds them to what the package knows
 JOBS = click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."
+)
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="Who finds the optimum; 'nlme' unless said (docs/engines.md).",
 )
 
 
@@ -32,6 +38,7 @@ def model_options(*, required: bool = True) -> Callable[[Any], Any]:
         click.option("--contrasts", multiple=True, metavar="COL=NAME", help="'sex=contr.sum'."),
         click.option("--category", multiple=True, metavar="COL", help="Treat as a factor."),
         click.option("--control", multiple=True, metavar="KEY=VALUE", help="'opt=optim'."),
+        ENGINE,
         click.option("--na-action", type=click.Choice(NA_ACTIONS), default=NA_ACTIONS[0]),
     ]
 

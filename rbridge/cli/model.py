@@ -28,6 +28,7 @@ def fit_model(data: str, category: tuple[str, ...], **options: Any) -> LmeResult
     """The fit that :func:`~rbridge.cli.arguments.model_options` describe."""
     frame = load_data(data, Path("."), category)
     fixed, random = options.pop("fixed"), options.pop("random")
+    options["engine"] = options["engine"] or "nlme"
     options["contrasts"] = _pairs(options["contrasts"], "--contrasts")
     control = _pairs(options["control"], "--control")
     options["control"] = {key: _literal(value) for key, value in control.items()}

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..datasets.sources import is_shipped
 from ..errors import RNotFoundError, SpecError
 from ..files import write_whole
 from ..r.locate import r_home
-from ..suite.cases import load_suite
+from ..suite.cases import Case, load_suite
 from ..suite.drift import check_record
 from ..suite.record import Recording, record, record_files
 from ..suite.report import SuiteReport
@@ -50,7 +51,7 @@ def show_crosscheck(
         raise SpecError("DATA needs --fixed, the formula of the fixed effects")
     report: SuiteReport | Crosscheck
     if suite:
-        report = _suite_report(suite, jobs)
+        report = _suite_report(suite, jobs, model["engine"])
     elif against:
         report = _record_report(against, jobs, not no_r)
     else:
@@ -59,10 +60,16 @@ def show_crosscheck(
     return report.code
 
 
-def _suite_report(path: Path, jobs: int) -> SuiteReport:
-    cases = load_suite(path)
+def _suite_report(path: Path, jobs: int, engine: str | None) -> SuiteReport:
+    cases = _cases(path, engine)
     with _progress(len(cases)) as tick:
         return SuiteReport(path.name, run(cases, check_case, jobs, tick))
+
+
+def _cases(path: Path, engine: str | None) -> tuple[Case, ...]:
+    """The models of a suite, all by one engine where the command line names one."""
+    cases = load_suite(path)
+    return cases if engine is None else tuple(replace(case, engine=engine) for case in cases)
 
 
 def _record_report(folder: Path, jobs: int, with_r: bool) -> SuiteReport:
@@ -112,11 +119,12 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], object]]:
         yield tick
 
 
-def record_suite(suite: Path, folder: Path, jobs: int) -> Verdict:
+def record_suite(suite: Path, folder: Path, jobs: int, engine: str | None) -> Verdict:
     """R's answers about every model of a suite, one JSON file each."""
-    cases = load_suite(suite)
+    cases = _cases(suite, engine)
     folder.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(folder)])
+    chosen = [] if engine is None else ["--engine", engine]
+    command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(folder), *chosen])
     items = [Recording(case, folder, command) for case in cases]
     with _progress(len(items)) as tick:
         outcomes = run(items, record, jobs, tick)

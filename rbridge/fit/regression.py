@@ -119,6 +119,11 @@ class FittedModel:
         return dict(self.snapshot.provenance)
 
     @property
+    def engine(self) -> str:
+        """Who found the optimum: ``nlme``, nlme ``pinned`` at the one found here, or ``native``."""
+        return self.snapshot.provenance.get("engine", "nlme")
+
+    @property
     def converged(self) -> bool:
         return self.snapshot.converged
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -66,6 +67,33 @@ class ModelHandle:
             return self.r.call(name, self.number, *args)
 
 
+class LateHandle(ModelHandle):
+    """A model that R fits only when it is asked about."""
+
+    def __init__(self, make: Callable[[], ModelHandle]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> ModelHandle:
+        return self._make()
+
+    @property
+    def r(self) -> RSession:  # type: ignore[override]
+        return self._made.r
+
+    @property
+    def number(self) -> int:
+        return self._made.number
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A model with values for its structures, and a control under which nlme keeps them."""
+
+    spec: ModelSpec
+    control: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A model fitted in this process: its snapshot, and what is needed to ask R again."""
@@ -75,8 +103,11 @@ class Fitted:
     design: Design
 
 
-def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
+def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) -> Fitted:
     """Fit a model with nlme; a Design is data that need no conversion any more.
+
+    ``pin`` is the same model where nlme is not to search but to be held: R is called with it,
+    and the snapshot speaks of ``spec``.
 
     Raises
     ------
@@ -89,7 +120,9 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
         The worker process of ``rb.set_isolation("process")`` died or took too long.
     """
     design = data if isinstance(data, Design) else build_design(spec, data)
-    model = payload(spec, design)
+    model = payload(pin.spec if pin else spec, design)
+    if pin:
+        model["control"] = dict(pin.control)
     r = session()
     require(r, "nlme", INSTALL_NLME)
     with r.steady:
@@ -97,12 +130,12 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
     back = design.names.back
     for text in answer.warnings:
         category = ConvergenceWarning if _NOT_CONVERGED.search(text) else RWarning
-        warnings.warn(back(text), category, stacklevel=4)
+        warnings.warn(back(text), category, stacklevel=5)
     about = {
         "converged": not any(map(_NOT_CONVERGED.search, answer.warnings)),
         "warnings": tuple(map(back, answer.warnings)),
         "spec": spec.to_dict(),
-        "provenance": provenance(r),
+        "provenance": {**provenance(r), "engine": "pinned" if pin else "nlme"},
     }
     snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
     if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:

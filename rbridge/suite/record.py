@@ -250,6 +250,7 @@ def read_record(path: Path) -> Record:
             tolerance=tolerance,
             expect=dict(content["expect"]),
             where=str(path),
+            engine=Fit(snapshot).engine,
         )
         given = {name: _answer(name, content["answers"][name]) for name in DRIFT}
         return Record(path, case, str(data["sha256"]), given, snapshot)
