@@ -11,10 +11,28 @@ import pandas as pd
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
+from .options import told_of_others
 from .r import nlme
 from .results import LmeResults
 
 
+ELSEWHERE = {
+    "reml": "the method is 'REML' or 'ML': method='ML'",
+    "REML": "the method is 'REML' or 'ML': method='ML'",
+    "subset": "filter the frame",
+    "na.action": "na_action='drop' or 'raise'",
+    "missing": "na_action='drop' or 'raise'",
+    "formula": "the formula stands first",
+    "family": "nlme fits normal responses only",
+}
+
+
+@told_of_others(
+    groups="the groups stand in random: '~ 1 | group'",
+    re_formula="the terms stand in random: '~ terms | group'",
+    vc_formula="several terms of one group stand in random: {'group': ['~ 1', rb.pdIdent(…)]}",
+    **ELSEWHERE,
+)
 def lme(
     fixed: str,
     data: pd.DataFrame,
@@ -70,6 +88,7 @@ def lme(
     return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data)
 
 
+@told_of_others(random="gls has no random effects: use rb.lme", **ELSEWHERE)
 def gls(
     model: str,
     data: pd.DataFrame,
