@@ -26,6 +26,7 @@ from .analysis.intervals import forest, interval_table, nlme_intervals
 from .analysis.means import MarginalMeans, means
 from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
+from .analysis.simulated import simulate
 from .analysis.summary import summary
 from .analysis.tidy import tidy
 from .analysis.update import updated
@@ -259,6 +260,10 @@ class LmeResults(Fit):
     def tidy(self, **options: Any) -> pd.DataFrame:
         """One row a parameter, with broom.mixed's columns: :func:`rbridge.analysis.tidy.tidy`."""
         return tidy(self, **options)
+
+    def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
+        """n responses drawn from the fitted model: :func:`rbridge.analysis.simulated.simulate`."""
+        return simulate(self, n, seed)
 
     def bootstrap(
         self,

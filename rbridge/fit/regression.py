@@ -222,7 +222,9 @@ class FittedModel:
         ----------
         type : {"response", "pearson", "normalized"}
             y − ŷ; divided by its standard deviation σ·s_i; freed of the within-group correlation
-            too. As nlme's ``resid(fit, level, type)``.
+            too, each row of those of its group that stand above it. As nlme's
+            ``resid(fit, level, type)`` where the rows of a group stand together; where they do
+            not, nlme's normalized residuals are wrong and these are right.
         level : int or str, optional
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
             the innermost.

@@ -110,10 +110,11 @@ def expanded(node: Node) -> Terms:
 
 
 def _power(base: Node, exponent: Node) -> Terms:
-    if not isinstance(exponent, Constant) or exponent.value not in range(1, 20):
+    times = exponent.value if isinstance(exponent, Constant) else None
+    if not isinstance(times, float) or times not in range(1, 20):
         raise FormulaError("a power of terms is a whole number", formula_text(base), 0)
     terms = expanded(base)
-    return reduce(Terms.times, [terms] * (int(exponent.value) - 1), terms)
+    return reduce(Terms.times, [terms] * (int(times) - 1), terms)
 
 
 _OPERATORS = {

@@ -155,6 +155,25 @@ def test_what_to_do_is_said() -> None:
     assert "msMaxEval" in _fails(random="~ x | g", control=few)
 
 
+@pytest.mark.parametrize(
+    "given, advice",
+    [
+        ({"groups": "g"}, "lme has no argument 'groups'; the groups stand in random"),
+        ({"random": "~ 1 | g", "reml": True}, "'reml'; the method is 'REML' or 'ML'"),
+        ({"random": "~ 1 | g", "re_formula": "~ x"}, "'re_formula'; the terms stand in random"),
+        ({"random": "~ 1 | g", "wieghts": None}, "'wieghts'; did you mean 'weights'"),
+    ],
+)
+def test_arguments_of_other_packages(given: dict[str, Any], advice: str) -> None:
+    with pytest.raises(SpecError, match=advice):
+        rb.lme("y ~ x", _data(), **given)
+
+
+def test_gls_has_no_random_effects() -> None:
+    with pytest.raises(SpecError, match="gls has no argument 'random'.*use rb.lme"):
+        rb.gls("y ~ x", _data(), random="~ 1 | g")  # type: ignore[call-arg]
+
+
 def test_blocks_may_be_the_text_of_a_constructor() -> None:
     texts = rb.pdBlocked(["~ 1", "pdIdent(~ h - 1)", "pdDiag(form = ~ x - 1)"])
     assert texts == rb.pdBlocked([rb.pdSymm("~ 1"), rb.pdIdent("~ h - 1"), rb.pdDiag("~ x - 1")])
