@@ -201,7 +201,7 @@ class LmeResults(Fit):
     def predict(
         self,
         new_data: pd.DataFrame | None = None,
-        level: int | str | None = None,
+        level: int | str | Sequence[int | str] | None = None,
         *,
         unseen: str = "raise",
         interval: str | None = None,
@@ -215,9 +215,9 @@ class LmeResults(Fit):
         ----------
         new_data : DataFrame, optional
             By default the data of the fit.
-        level : int or str, optional
+        level : int, str or list of these, optional
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
-            the innermost.
+            the innermost. A list gives a frame with a column a level.
         unseen : {"raise", "population"}
             What to do with groups that the fit has not seen: refuse, or predict without the
             random effects of that level, with a warning.
@@ -230,6 +230,11 @@ class LmeResults(Fit):
         Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
         nlme's own ``predict`` computes them afresh from the new rows.
         """
+        if isinstance(level, Sequence) and not isinstance(level, str):
+            if interval is not None or conditional or options:
+                raise SpecError("several levels have no interval: ask for one level at a time")
+            each = [super(LmeResults, self).predict(new_data, k, unseen=unseen) for k in level]
+            return pd.concat(dict(zip(self.level_names(level), each)), axis=1)
         if interval is None and not conditional and not options:
             return super().predict(new_data, level, unseen=unseen)
         return predictions(
@@ -242,6 +247,11 @@ class LmeResults(Fit):
             conditional=conditional,
             **options,
         )
+
+    def level_names(self, levels: Sequence[int | str]) -> list[str]:
+        """What to call levels given by number or group: ``population``, then the groups."""
+        names = ["population", *(level.group for level in self.snapshot.levels)]
+        return [names[self.level_number(level)] for level in levels]
 
     def profile(self, *what: str, level: float = 0.95) -> Profile:
         """Profile likelihood of components or expressions."""
