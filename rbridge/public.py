@@ -16,6 +16,7 @@ from .analysis.derive import (
     stratum_variances,
     variance_ratio,
 )
+from .analysis.lm_list import LmList, compare_fits, lm_list
 from .analysis.pool import pool
 from .analysis.ranef import ranef_params
 from .analysis.simulated import simulated_lrt
@@ -41,17 +42,20 @@ __all__ = [
     "ApVarUnavailable",
     "Crosscheck",
     "FitSnapshot",
+    "LmList",
     "LmeResults",
     "ModelSpec",
     "RBridgeError",
     "VarcompVcov",
     "compare",
+    "compare_fits",
     "correlations",
     "datasets",
     "delta_method",
     "doctor",
     "gls",
     "icc",
+    "lm_list",
     "lme",
     "lme_many",
     "load",
