@@ -35,11 +35,11 @@ from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
+from .fit import engine as engines
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
-from .r import nlme
 from .r.nlme import Fitted
 from .show.report import Report
 
@@ -317,7 +317,12 @@ class LmeResults(Fit):
         return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
 
     def update(
-        self, fixed: str | None = None, *, data: pd.DataFrame | None = None, **changes: Any
+        self,
+        fixed: str | None = None,
+        *,
+        data: pd.DataFrame | None = None,
+        engine: str | None = None,
+        **changes: Any,
     ) -> LmeResults:
         """The model fitted again with other parts, R's ``update``.
 
@@ -329,6 +334,8 @@ class LmeResults(Fit):
         data : DataFrame, optional
             By default the frame of the fit, as it is now: columns that the fitted model has must
             not have changed, others may be new.
+        engine : {"nlme", "pinned", "native"}, optional
+            By default the fit's own.
         **changes
             ``random``, ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
             ``na_action``, as for :func:`rbridge.lme`; None takes a structure away. ``random``
@@ -347,7 +354,7 @@ class LmeResults(Fit):
         """
         spec = updated(self.spec, fixed, changes)
         frame = given(self, self._data, "update without data=") if data is None else data
-        fitted = nlme.fit(spec, frame)
+        fitted = engines.fit(spec, frame, engine or self.engine)
         return LmeResults(fitted.snapshot, fitted, frame.index, frame)
 
     def coef(self, level: int | str | None = None) -> pd.DataFrame:

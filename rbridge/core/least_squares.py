@@ -42,7 +42,7 @@ def least_squares(X: Array, y: Array) -> LeastSquares:
         R = Q.T @ X[:, kept]
         beta[kept] = np.linalg.solve(R, Q.T @ y)
         scale[kept] = np.sqrt((np.linalg.inv(R) ** 2).sum(axis=1))
-    left = y - Q @ (Q.T @ y)
+    left: Any = y - Q @ (Q.T @ y)
     df = n - len(kept)
     return LeastSquares(beta, scale, float(left @ left) if df else 0.0, df)
 
