@@ -14,7 +14,7 @@ FILES = sorted([*TESTS.rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")])
 PARTS = ("FitSnapshot", "RandomLevel", "CorStruct", "VarFunc")
 ROOMS = {
     *("core", "model", "frame", "r", "fit", "check", "many", "analysis", "show", "suite", "cli"),
-    *("datasets", "reference", "suites", "support"),
+    *("datasets", "qualify", "reference", "suites", "support"),
 }
 HIDDEN = {"_call_safely", "_submit", "_wait", "_session", "_worker", "_fitted"}
 
