@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from ..check.findings import OK, Finding
 from ..check.tolerances import DRIFT, is_tolerance
@@ -26,27 +24,12 @@ from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
 from ..files import is_regular, write_whole
 from ..fit.components import Fit
 from .cases import Case
+from .differences import NamedValues
 from .json_text import dumps
 from .run import Outcome, failed, fit_case
 
 FORMAT = 1
 INFORMATION = ("expected", "average")
-
-
-@dataclass(frozen=True)
-class NamedValues:
-    """One quantity by name: a vector (r,) or a symmetric matrix (r, r)."""
-
-    names: tuple[str, ...]
-    values: NDArray[np.float64]
-
-    def vector(self) -> pd.Series:
-        """A ValueError where it is none."""
-        return pd.Series(self.values, list(self.names), name="estimate")
-
-    def matrix(self) -> pd.DataFrame:
-        """A ValueError where it is none."""
-        return pd.DataFrame(self.values, list(self.names), list(self.names))
 
 
 Said = dict[str, "NamedValues | str"]  # a text says why there is none
@@ -57,6 +40,18 @@ def answers(fit: Fit) -> Said:
 
     ``expected`` and ``average`` are lmeInfo's Fisher informations.
     """
+    found = of_snapshot(fit)
+    for kind in INFORMATION:
+        try:
+            matrix = fit.lmeinfo.fisher_info(kind)
+            found[kind] = NamedValues(tuple(matrix.index), matrix.to_numpy())
+        except LmeInfoUnsupported as error:
+            found[kind] = str(error)
+    return found
+
+
+def of_snapshot(fit: Fit) -> Said:
+    """The answers that stand in a snapshot: all but lmeInfo's."""
     snap, names = fit.snapshot, fit.snapshot.coef_names
     found: Said = {
         "logLik": NamedValues(("logLik",), np.array([snap.log_lik])),
@@ -70,12 +65,6 @@ def answers(fit: Fit) -> Said:
         found["apVar"] = NamedValues(apvar.names, apvar.cov)
     else:
         found["Pars"] = found["apVar"] = apvar.reason
-    for kind in INFORMATION:
-        try:
-            matrix = fit.lmeinfo.fisher_info(kind)
-            found[kind] = NamedValues(tuple(matrix.index), matrix.to_numpy())
-        except LmeInfoUnsupported as error:
-            found[kind] = str(error)
     return found
 
 
