@@ -17,7 +17,6 @@ from ..files import is_regular
 from ..options import one_of
 from . import load
 
-
 UNREADABLE = {  # pandas would cut a number there; lose a field there
     b"\0": "holds a NUL byte: damaged, or not saved as UTF-8",
     b"\r": "holds a carriage return without a line feed: save it with one kind of line ends",
