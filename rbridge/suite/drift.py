@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from ..datasets.sources import sha256
 from ..errors import InformationError, LmeInfoUnsupported, RBridgeError, RecordError
 from ..fit.components import Fit
 from ..fit.lmeinfo import LmeInfo
+from .against import check_pair, check_unchanged
+from .cases import Case
 from .differences import NamedValues, compared
 from .record import INFORMATION, Record, RecordFile, answers, of_snapshot, read_record
 from .run import Outcome, failed, fit_case, judged
@@ -49,13 +52,16 @@ def check_record(file: RecordFile) -> Outcome:
     """The native core against the record and, if asked for, today's R against it."""
     start = time.perf_counter()
     try:
+        check_pair(file)
         record = read_record(file.path)
+        check_unchanged(record.case, file)
         fit = Fit(record.snapshot)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check = crosscheck(fit, RecordedLmeInfo(record))
+        case = _asked(record, file)
         findings = [*check.findings, *_within(record, fit), *_matrices(record, fit)]
-        findings += (_today if file.with_r else _data)(record, fit)
+        findings += (_today if file.with_r else _data)(record, fit, case)
     except RBridgeError as error:
         return failed(file, error)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -65,11 +71,17 @@ def check_record(file: RecordFile) -> Outcome:
         record.name,
         file.where,
         check.title,
-        judged(findings, record.case.tolerance, record.case.expect),
+        judged(findings, case.tolerance, case.expect),
         check.table,
         check.provenance,
         time.perf_counter() - start,
     )
+
+
+def _asked(record: Record, file: RecordFile) -> Case:
+    """The model to fit today: the suite's, which knows tolerances, exceptions and data of today."""
+    case = file.case or record.case
+    return case if file.engine is None else replace(case, engine=file.engine)
 
 
 def _within(record: Record, fit: Fit) -> Iterator[Finding]:
@@ -121,25 +133,25 @@ def _singular(kind: str, told: NamedValues, fit: Fit) -> Iterator[Finding]:
         yield Finding("record", FAILURE, None, f"{text}: {found.text}", found.parameters)
 
 
-def _data(record: Record, _: Fit) -> list[Finding]:
+def _data(record: Record, _: Fit, case: Case) -> list[Finding]:
     """Whether the data are still those of the record; without R they may well be elsewhere."""
     try:
-        found = sha256(record.case.data, record.case.folder)
+        found = sha256(case.data, case.folder)
     except RBridgeError as error:
         return [Finding("data", NOTE, None, f"not looked at: {error}")]
     if found == record.sha256:
         return []
-    text = f"{record.case.data} has changed since the record (SHA-256): record again"
+    text = f"{case.data} has changed since the record (SHA-256): record again"
     return [Finding("data", UNCHECKED, None, text)]
 
 
-def _today(record: Record, then: Fit) -> Iterator[Finding]:
+def _today(record: Record, then: Fit, case: Case) -> Iterator[Finding]:
     """Today's R against the record, quantity by quantity."""
-    if changed := _data(record, then):
+    if changed := _data(record, then, case):
         yield from changed
         return
     try:
-        fit = fit_case(record.case)
+        fit = fit_case(case)
         now = answers(fit)
     except RBridgeError as error:
         yield Finding("fit", UNCHECKED, None, f"today's R: {error}")

@@ -178,10 +178,26 @@ class Record:
 
 @dataclass(frozen=True)
 class RecordFile:
-    """A record not yet read; so that a bad file costs its own model only."""
+    """A record not yet read; so that a bad file costs its own model only.
+
+    Attributes
+    ----------
+    path : Path
+    with_r : bool
+        Whether today's R is asked.
+    engine : str, optional
+        Who fits today, in place of the record's own engine.
+    case : Case, optional
+        The model of the suite that the record must be of.
+    suite : str
+        The suite's name where one is given; then a record without a case is stale.
+    """
 
     path: Path
     with_r: bool
+    engine: str | None = None
+    case: Case | None = None
+    suite: str = ""
 
     @property
     def name(self) -> str:
@@ -189,10 +205,10 @@ class RecordFile:
 
     @property
     def where(self) -> str:
-        return str(self.path)
+        return str(self.path) if self.case is None else self.case.where
 
 
-def record_files(folder: Path, with_r: bool) -> tuple[RecordFile, ...]:
+def record_files(folder: Path, with_r: bool, engine: str | None = None) -> tuple[RecordFile, ...]:
     """The records of a folder.
 
     Raises
@@ -200,7 +216,7 @@ def record_files(folder: Path, with_r: bool) -> tuple[RecordFile, ...]:
     RecordError
         There is none.
     """
-    found = tuple(RecordFile(path, with_r) for path in sorted(folder.glob("*.json")))
+    found = tuple(RecordFile(path, with_r, engine) for path in sorted(folder.glob("*.json")))
     if not found:
         raise RecordError(f"{folder}: there is no record (rbridge record --suite … -o {folder})")
     return found
