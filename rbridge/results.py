@@ -20,10 +20,16 @@ from .analysis.fixed_effects import (
     joint_cov,
 )
 from .analysis.given import given
-from .analysis.groups import coef, cov_marginal, ranef
+from .analysis.groups import coef, cov_marginal, ranef, ranef_intervals
 from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
 from .analysis.means import MarginalMeans, means
+from .analysis.pictures import (
+    fixed_effects_picture,
+    predictions_picture,
+    random_effects_picture,
+    residuals_picture,
+)
 from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
 from .analysis.simulated import simulate
@@ -368,6 +374,15 @@ class LmeResults(Fit):
         """
         return ranef(self, level, augment, data=self._data)
 
+    def ranef_intervals(
+        self, level: int | str | None = None, coverage: float = 0.95
+    ) -> dict[str, pd.DataFrame]:
+        """Random effects of one level with prediction intervals, by effect.
+
+        See :func:`rbridge.analysis.groups.ranef_intervals`.
+        """
+        return ranef_intervals(self, level, coverage)
+
     def cov_marginal(self, group: Any = None, *, conditional: bool = False) -> pd.DataFrame:
         """Covariance of the responses of one group's rows, nlme's ``getVarCov``.
 
@@ -400,6 +415,56 @@ class LmeResults(Fit):
         """
         options = {"metric": metric, "data": self._data}
         return variogram(self, form, residuals, max_dist, robust, **options)
+
+    def plot_random_effects(
+        self, level: int | str | None = None, coverage: float = 0.95, *, figsize: Any = None
+    ) -> Figure:
+        """Caterpillar: the random effects of one level with prediction intervals."""
+        return random_effects_picture(self, level, coverage, figsize)
+
+    def plot_fixed_effects(
+        self,
+        *,
+        intercept: bool = False,
+        level: float = 0.95,
+        ax: Any = None,
+        figsize: Any = None,
+        **options: Any,
+    ) -> Figure:
+        """Fixed effects with their intervals; ``options`` as for :meth:`fixed_effects`."""
+        return fixed_effects_picture(self, intercept, level, ax, figsize, options)
+
+    def plot_predictions(
+        self,
+        by: str,
+        interval: str | None = None,
+        *,
+        groups: Sequence[Any] | None = None,
+        figsize: Any = None,
+    ) -> Figure:
+        """Observed responses and predicted curves, a panel a group, nlme's ``augPred``.
+
+        Parameters
+        ----------
+        by : str
+            Numeric column, for the axis; the others are at their group's mean or most frequent
+            value.
+        interval : {"confidence", "prediction"}, optional
+            A band of 95 %.
+        groups : list, optional
+            Innermost groups to show; by default all, as long as they are at most 30.
+        """
+        return predictions_picture(self, by, interval, groups, figsize, self._data)
+
+    def plot_residuals(
+        self, formula: str = "pearson ~ fitted", *, ax: Any = None, figsize: Any = None
+    ) -> Figure:
+        """Residuals by a formula: ``"pearson ~ fitted | sex"``, ``"normalized ~ age"``.
+
+        On the left ``response``, ``pearson`` or ``normalized``; on the right ``fitted`` or a
+        column of the data; behind the bar the columns of the panels.
+        """
+        return residuals_picture(self, formula, figsize, ax, self._data)
 
     def plot_varcomp(
         self,
