@@ -15,6 +15,7 @@ from rbridge.qualify.figures import PublishedFigures, PublishedFit
 from rbridge.qualify.fits import FitStore, recorded
 from rbridge.qualify.operation import operation
 from rbridge.qualify.performance import performance
+from rbridge.qualify.proof import compared
 from rbridge.qualify.run import Qualification, qualify
 
 Change = Callable[[FitSnapshot], FitSnapshot]
@@ -86,7 +87,7 @@ def test_a_wrong_derivative_is_found_by_the_second_methods(
 def test_a_wrong_fit_is_found_by_the_published_figures(few: PublishedFigures) -> None:
     store = FitStore(few, changed("rail", lambda fit: replace(fit, sigma=4.03)))
     wrong = {proof.name for proof in performance(store) if proof.verdict is Verdict.DISAGREE}
-    assert "sigma" in wrong
+    assert "residual standard deviation" in wrong
 
 
 def test_without_r_nothing_is_asked_twice(few: PublishedFigures) -> None:
@@ -113,6 +114,11 @@ def test_where_sas_stops_early_it_is_sas(without_r: Qualification) -> None:
     ratios = [
         (float(proof.found), float(proof.expected))
         for proof in without_r.of("performance")
-        if "SAS PROC MIXED" in proof.source and proof.name == "minus two llf"
+        if "SAS PROC MIXED" in proof.source and proof.name == "-2 log-likelihood"
     ]
     assert len(ratios) >= 8 and all(ours <= theirs + 1e-8 for ours, theirs in ratios)
+
+
+@pytest.mark.parametrize("found", [float("nan"), float("inf"), 1.0011])
+def test_no_number_is_no_agreement(without_r: Qualification, found: float) -> None:
+    assert compared(without_r.proofs[-1], found, 1.0, 1e-3).verdict is Verdict.DISAGREE
