@@ -184,12 +184,13 @@ def mmrm(
     visits = _visits(data[visit][complete], visit, tried)
     frame, position = _with_positions(data, complete, subject, visit, visits)
     options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
+    options |= {"na_action": na_action, "engine": engine}
     failed: dict[str, str] = {}
     for name in tried:
         correlation, weights = _structures(name, subject, visit, group, position, len(visits))
         structures: dict[str, Any] = {"correlation": correlation, "weights": weights}
         try:
-            fit = gls(formula, frame, na_action=na_action, **structures, **options)
+            fit = gls(formula, frame, **structures, **options)
         except FitError as error:
             failed[name] = str(error)
             continue

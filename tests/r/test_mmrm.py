@@ -239,3 +239,11 @@ def test_new_data_have_their_visits_as_the_data_had(data: Any, kind: str) -> Non
     assert found["se"].item() < table["se"].item()
     with pytest.raises(DataError, match="is no visit of the fit"):
         fit.predict(new.assign(visit="another"))
+
+
+@pytest.mark.parametrize("engine", ["pinned", "native"])
+def test_the_engine_that_was_asked_for_fits(data: Any, engine: str) -> None:
+    fit, nlme = fitted(data, engine=engine, covariance="ar1h"), fitted(data, covariance="ar1h")
+    assert (fit.engine, nlme.engine) == (engine, "nlme")
+    np.testing.assert_allclose(fit.llf, nlme.llf, rtol=1e-8)
+    np.testing.assert_allclose(fit.cov_visits, nlme.cov_visits, rtol=2e-3)
