@@ -195,7 +195,7 @@ def hessian(fit: FitSnapshot, theta: Array) -> Array:
     """Central differences of the exact gradient; error O(h²)."""
     f, upper = likelihood(fit), np.zeros((len(theta),) * 2)
     for i, unit in enumerate(np.eye(len(theta))):
-        h = 1e-5 * max(abs(theta[i]), 0.1) * unit
+        h = 2e-5 * max(abs(theta[i]), 0.1) * unit
         rise = _gradient(f, theta + h, i) - _gradient(f, theta - h, i)
         upper[i, i:] = rise / (2 * h[i])
     return upper + np.triu(upper, 1).T
