@@ -28,6 +28,7 @@ from .analysis.pictures import (
     fixed_effects_picture,
     predictions_picture,
     random_effects_picture,
+    random_pairs_picture,
     residuals_picture,
 )
 from .analysis.predictions import predictions
@@ -421,6 +422,10 @@ class LmeResults(Fit):
     ) -> Figure:
         """Caterpillar: the random effects of one level with prediction intervals."""
         return random_effects_picture(self, level, coverage, figsize)
+
+    def plot_pairs(self, level: int | str | None = None, *, figsize: Any = None) -> Figure:
+        """Random effects of one level against each other, a point a group."""
+        return random_pairs_picture(self, level, figsize)
 
     def plot_fixed_effects(
         self,

@@ -16,7 +16,7 @@ from ..frame.design import check_columns
 from ..model.formula import Name, parse_formula
 from .fixed_effects import fixed_effects
 from .given import given
-from .groups import ranef_intervals, typical
+from .groups import ranef, ranef_intervals, typical
 from .predictions import predictions
 
 if TYPE_CHECKING:
@@ -36,6 +36,16 @@ def random_effects_picture(fit: Fit, level: Any, coverage: float, figsize: Any) 
     group = fit.snapshot.levels[number - 1].group
     caption = f"predicted random effects of {group}; {coverage:.0%} prediction intervals"
     return interval_panels(tables, group, caption, figsize)
+
+
+def random_pairs_picture(fit: Fit, level: Any, figsize: Any) -> Figure:
+    """Random effects of one level against each other."""
+    from ..show.groups import pairs_picture
+
+    table = ranef(fit, level)
+    group = fit.snapshot.levels[fit.level_number(level) - 1].group
+    caption = f"predicted random effects of {group}; r: correlation over the groups"
+    return pairs_picture(table, caption, figsize)
 
 
 def fixed_effects_picture(

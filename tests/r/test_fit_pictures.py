@@ -58,6 +58,14 @@ def test_predictions_are_those_of_augpred(fit, ask_r):
         assert len(observed.get_ydata()) == 4
 
 
+def test_pairs_of_random_effects(fit):
+    figure = fit.plot_pairs()
+    drawn = figure.axes[0].lines[0]
+    np.testing.assert_allclose(np.c_[drawn.get_xdata(), drawn.get_ydata()], fit.ranef())
+    r = np.corrcoef(fit.ranef(), rowvar=False)[0, 1]
+    assert figure.axes[0].get_title(loc="right") == f"r = {r:.2f}" and not clipped(figure)
+
+
 def test_some_groups_with_a_band(fit):
     figure = fit.plot_predictions("age", "prediction", groups=["M01", "F02"], figsize=(5, 3))
     titles = [ax.get_title(loc="left") for ax in figure.axes]
