@@ -18,6 +18,7 @@ from ..frame.columns import as_factor, column, drop_unused
 from ..frame.design import check_columns, check_frame
 from ..model.formula import parse_formula
 from ..model.spec import gls_spec
+from ..model.structure_text import formula_text
 from ..model.structures import pdLogChol
 from ..options import check_share
 from ..r.prepare import prepare
@@ -101,7 +102,8 @@ def _parts(formula: str, group: str | None) -> tuple[str, str]:
             raise SpecError(
                 f"group is {group!r}, and {parsed.groups[0]!r} in the formula: give one"
             )
-        return formula.rsplit("|", 1)[0].strip(), parsed.groups[0]
+        response = f"{formula_text(parsed.lhs)} " if parsed.lhs else ""
+        return f"{response}~ {formula_text(parsed.rhs)}", parsed.groups[0]
     if group is None:
         raise SpecError("lm_list needs a group: lm_list('y ~ x', data, 'subject')")
     return formula, group
@@ -226,8 +228,8 @@ class LmList:
         table = self.coef().dropna()
         ratio = (table - table.median()).abs().median() * NORMAL_MAD / self.pooled_sd
         ratio = ratio.clip(lower=1e-3)
-        form = f"~ {self.formula.split('~', 1)[1].strip()}"
-        return pdLogChol(form, np.diag(ratio**2).tolist())
+        form = formula_text(parse_formula(self.formula).rhs)
+        return pdLogChol(f"~ {form}", np.diag(ratio**2).tolist())
 
     def _report(self) -> Report:
         residual = f"pooled residual sd {self.pooled_sd:.6g} on {self.df_resid} df"

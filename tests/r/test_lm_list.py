@@ -100,6 +100,13 @@ def test_compare_fits_of_other_groups_and_coefficients(lines, orthodont):
     assert both["(Intercept)", "a"].isna().sum() == 11
 
 
+def test_names_that_look_like_formulas(lines, orthodont):
+    odd = orthodont.rename(columns={"distance": "a~b", "subject": "s|t"})
+    fit = rb.lm_list("`a~b` ~ age | `s|t`", odd)
+    np.testing.assert_allclose(fit.coef().sort_index(), lines.coef().sort_index(), rtol=1e-10)
+    assert fit.group == "s|t" and fit.start().form == "~ age"
+
+
 @pytest.mark.parametrize(
     "call, words",
     [

@@ -48,7 +48,7 @@ def test_a_draw_is_the_bootstraps_replicate(data, fits):
 
 
 def one_way_ratio(y, group):
-    """The REML likelihood ratio of a balanced one-way layout, closed form, from its mean squares."""
+    """The REML likelihood ratio of a balanced one-way layout, from its mean squares."""
     table = pd.DataFrame({"y": np.asarray(y), "g": np.asarray(group)}).groupby("g").y
     m, k = table.ngroups, int(table.count().iloc[0])
     between = k * ((table.mean() - np.mean(y)) ** 2).sum()
