@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbridge.core.engine import layout
-from rbridge.core.engine.contractions import contract
+from rbridge.core.engine.absorb import Moments
+from rbridge.core.engine.contractions import absorbed, contract
 from rbridge.core.engine.dense import dense_forms
-from rbridge.core.engine.model import model_at
+from rbridge.core.engine.model import Model, model_at
 from rbridge.core.information import (
     Kind,
     information,
@@ -101,11 +102,50 @@ def test_seed(kind: Kind) -> None:
     np.testing.assert_allclose(result.inverse()[at, at], 0.1724309, atol=5e-7)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_one_level_is_the_recursion(q: int, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of one to five rows, so that Z'Z of some is singular; columns of Z outside X."""
+    rng = np.random.default_rng(q)
+    codes = designs.groups([1, 2, 3, 4, 5, 1, 2, 2, 3, 5])
+    Z = np.column_stack([np.ones(len(codes)), rng.normal(size=(len(codes), 2))])[:, :q]
+    A = rng.normal(size=(q, q))
+    fit = designs.fit(
+        np.column_stack([np.ones(len(codes)), rng.normal(size=len(codes))]),
+        100 + rng.normal(size=len(codes)),
+        [designs.level(codes, Z, size * A @ A.T)],
+    )
+    quick = contract(fit)
+    monkeypatch.setattr("rbridge.core.engine.contractions.one_level", _by_recursion)
+    slow = contract(fit)
+    near = 1e-10 * max(size, 1.0)  # the recursion subtracts, and so loses what D has more than σ²
+    for name in ("log_det", "quad", "trace1", "quad1", "trace2", "quad2", "quad2_fixed"):
+        ours, theirs = getattr(quick, name), getattr(slow, name)
+        np.testing.assert_allclose(ours, theirs, rtol=near, err_msg=name)
+    for name in ("cross", "cross1", "cross2", "residual1"):
+        ours, theirs = getattr(quick.fixed, name), getattr(slow.fixed, name)
+        close = 1e-10 * np.abs(theirs).max()
+        np.testing.assert_allclose(ours, theirs, rtol=near, atol=close, err_msg=name)
+
+
+def _by_recursion(design: layout.Layout, model: Model, derivatives: bool) -> Moments:
+    return absorbed(design, model, 0, design.n, derivatives)
+
+
 # What must not matter ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "name", ["nested", "repeated", "slope + ARMA(2,1)", "nested + Comb", "gls + AR1", "gls + Comb"]
+    "name",
+    [
+        "slope",
+        "nested",
+        "repeated",
+        "slope + ARMA(2,1)",
+        "nested + Comb",
+        "gls + AR1",
+        "gls + Comb",
+    ],
 )
 def test_cutting_into_chunks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = designs.CASES[name]

@@ -14,6 +14,7 @@ from ..arrays import Array, group_starts
 from ..snapshot import CorStruct, FitSnapshot
 from .correlation import is_markov
 from .covariance import Rows
+from .groups import GroupSums
 
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
 CELLS = 8_192  # innermost groups at a time, likewise, where their rows are summed already
@@ -85,12 +86,17 @@ class Layout:
         cells = self.starts[-1] if self.starts else None
         if cells is None:
             return symmetric_sums(self._stacked(0, self.n), self._stacked(0, self.n), None)
-        ends = cells[CELLS::CELLS].tolist()
-        parts = []
-        for start, stop in zip([0, *ends], [*ends, self.n]):
+        parts, ends = [], np.append(cells, self.n)
+        for at in slices_of_cells(len(cells)):
+            start, stop = ends[at.start], ends[at.stop]
             B = self._stacked(start, stop)
-            parts.append(symmetric_sums(B, B, between(cells, start, stop)))
+            parts.append(symmetric_sums(B, B, cells[at] - start))
         return np.concatenate(parts, axis=-1)
+
+    @cached_property
+    def groups(self) -> GroupSums:
+        """Of the one level that there is."""
+        return GroupSums.of(self.cross, self.z[0], self.needed(0))
 
     def cross_of(self, start: int, stop: int) -> Array:
         """:attr:`cross` of the innermost groups among the rows ``start:stop``."""
@@ -164,10 +170,11 @@ def conditioned(X: Array) -> tuple[Array, Array]:
 
     Also the upper triangular T with X = QT, the identity in the first case.
     """
-    lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
+    cross = np.einsum("ij,ik->jk", X, X)  # in this shape faster than a product of matrices
+    lengths = np.sqrt(np.diagonal(cross))
     if not (lengths > 0).all():
         raise InformationError("the fixed-effects design is singular")
-    if not len(lengths) or np.linalg.cond(X.T @ X / np.outer(lengths, lengths)) < 1e5:
+    if not len(lengths) or np.linalg.cond(cross / np.outer(lengths, lengths)) < 1e5:
         return X, np.eye(len(lengths))
     Q, T = np.linalg.qr(X / lengths)
     if np.abs(np.diagonal(T)).min() < 1e-12:
@@ -203,6 +210,11 @@ def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, .
         return len(kept) - 1
 
     return kept, [tuple(place(column) for column in group) for group in groups]
+
+
+def slices_of_cells(m: int) -> Iterator[slice]:
+    """The m innermost groups, ``CELLS`` at a time."""
+    return (slice(start, min(start + CELLS, m)) for start in range(0, m, CELLS))
 
 
 def symmetric_sums(X: Array, Y: Array, cells: Array | None) -> Array:

@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from ..arrays import Array
-from .absorb import Moments, Starts
+from .absorb import Moments, Starts, without_parameters
 from .correlation import Correlation, correlation_operator
 from .covariance import relative_deviations
 from .layout import Layout, between, symmetric_sums
@@ -65,12 +65,6 @@ def _with_scale(moments: Moments, model: Model, n: int) -> Moments:
     trace1 = np.append(moments.trace1, n / scale)
     trace2 = np.block([[moments.trace2, moments.trace1[:, None] / scale], [trace1 / scale]])
     return replace(moments, F1=F1, F2=F2, trace1=trace1, trace2=trace2)
-
-
-def without_parameters(F0: Array, log_det: float) -> Moments:
-    k, m = F0.shape[1:]
-    F1, F2 = np.zeros((0, k, k, m)), np.zeros((0, 0, k, k, m))
-    return Moments(F0, F1, F2, F1, log_det, np.zeros(0), np.zeros((0, 0)), np.zeros(0))
 
 
 class _Whitened:
