@@ -75,7 +75,8 @@ def _total(design: Layout, model: Model, derivatives: bool) -> Moments:
     """Moments of all the data, as one cell."""
     if len(design.starts) == 1 and not model.structured:
         return one_level(design, model, derivatives)
-    chunks = design.chunks(1 + model.n_base) if model.structured else design.chunks_of_cells()
+    by_rows = model.structured and design.strata is None
+    chunks = design.chunks(1 + model.n_base) if by_rows else design.chunks_of_cells()
     return reduce(add, (absorbed(design, model, *rows, derivatives) for rows in chunks))
 
 

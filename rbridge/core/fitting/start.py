@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import InformationError
 from ..arrays import Array, group_starts
 from ..engine.contractions import contract
+from ..engine.layout import keep_for
 from ..parameters import free_cor, tau_basis
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from ..unconstrained import LOG_RANGE, logged
@@ -139,7 +140,7 @@ def _held_structures(snapshot: FitSnapshot, base: Array) -> FitSnapshot:
         values, free = np.array(var.values, dtype=float), var.free.astype(bool)
         values[free], base = base[: free.sum()], base[free.sum() :]
         weights.append(replace(var, values=values, free=np.zeros(len(free), dtype=bool)))
-    return replace(snapshot, cor=cor, var=tuple(weights))
+    return keep_for(replace(snapshot, cor=cor, var=tuple(weights)), snapshot)
 
 
 def _levels(snapshot: FitSnapshot) -> Iterator[tuple[slice, Array]]:
