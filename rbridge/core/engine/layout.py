@@ -219,16 +219,20 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     groups.append([snapshot.y - snapshot.X @ snapshot.beta])
     columns, (*z, x, y) = _distinct(groups)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
-    strata = None if cor is not None else _strata(snapshot.var, starts[-1] if starts else [0])
+    cells = max(len(starts[-1]) if starts else 0, 1)
+    strata = None if cor is not None else _strata(snapshot.var, cells * max(len(columns), 8))
     return Layout(
         tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order, strata
     )
 
 
-def _strata(var: Sequence[VarFunc], cells: Sequence[int] | Array) -> Strata | None:
-    """Strata of the rows, where there are few beside the rows of a cell."""
+def _strata(var: Sequence[VarFunc], size: int) -> Strata | None:
+    """Strata of the rows, where the cross-products of each take less than four copies of the rows.
+
+    ``size``: the number of cells times that of columns.
+    """
     given = [x for v in var for x in (v.codes, v.covariate) if x is not None]
-    most = len(given[0]) // (2 * len(cells)) if given else 0
+    most = 4 * len(given[0]) // size if given else 0
     codes = np.zeros(0, dtype=int)
     for column in given:
         if len(np.unique(column[: 2 * _MOST_STRATA])) > min(most, _MOST_STRATA):
