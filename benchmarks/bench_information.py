@@ -25,10 +25,10 @@ import pandas as pd  # noqa: E402
 from bench_bridge import define  # noqa: E402
 
 import rbridge as rb  # noqa: E402
+from rbridge.core.arrays import Array  # noqa: E402
 from rbridge.core.information import information  # noqa: E402
 from rbridge.core.snapshot import (  # noqa: E402
     ApVarUnavailable,
-    Array,
     CorStruct,
     FitSnapshot,
     PdBlock,

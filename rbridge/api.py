@@ -8,17 +8,36 @@ from typing import Any
 
 import pandas as pd
 
+from .analysis.lm_list import LmList
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
+from .fit import engine as engines
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
-from .r import nlme
+from .options import told_of_others
 from .results import LmeResults
 
 
+ELSEWHERE = {
+    "reml": "the method is 'REML' or 'ML': method='ML'",
+    "REML": "the method is 'REML' or 'ML': method='ML'",
+    "subset": "filter the frame",
+    "na.action": "na_action='drop' or 'raise'",
+    "missing": "na_action='drop' or 'raise'",
+    "formula": "the formula stands first",
+    "family": "nlme fits normal responses only",
+}
+
+
+@told_of_others(
+    groups="the groups stand in random: '~ 1 | group'",
+    re_formula="the terms stand in random: '~ terms | group'",
+    vc_formula="several terms of one group stand in random: {'group': ['~ 1', rb.pdIdent(…)]}",
+    **ELSEWHERE,
+)
 def lme(
-    fixed: str,
-    data: pd.DataFrame,
-    random: Random,
+    fixed: str | LmList,
+    data: pd.DataFrame | None = None,
+    random: Random | None = None,
     *,
     correlation: object = None,
     weights: object = None,
@@ -26,17 +45,20 @@ def lme(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> LmeResults:
     """Fit a linear mixed model with R's ``nlme::lme``.
 
     Parameters
     ----------
-    fixed : str
+    fixed : str or LmList
         ``"y ~ x1 * x2"``: R's formula language, with the usual functions (``log``, ``I``,
-        ``poly``, ``ns`` …).
+        ``poly``, ``ns`` …). Of an :func:`rbridge.lm_list` its formula and data are taken, and
+        without ``random`` every coefficient varies over its groups, started where it ends.
     data : DataFrame
         Strings and categoricals are factors. The reference level of a categorical is its first
-        category, of strings the first by code point, whatever the locale.
+        category, of strings the first by code point, whatever the locale. Ordered categoricals
+        have polynomial contrasts (``contr.poly``: ``.L``, ``.Q`` …), as in R.
     random : str or dict
         ``"~ age | subject"``; nested ``"~ 1 | school/case"``; or outermost first
         ``{"school": "~ 1", "case": rb.pdDiag("~ time")}``, a list of terms where one group has
@@ -52,6 +74,9 @@ def lme(
         Arguments of nlme's ``lmeControl``: ``{"opt": "optim", "maxIter": 200}``.
     na_action : {"drop", "raise"}
         Leave rows with missing values out (``fit.snapshot.n_dropped`` counts them), or refuse.
+    engine : {"nlme", "pinned", "native"}
+        Who searches for the optimum: R; or Newton's method here, at whose optimum nlme then fits
+        (``pinned``) or is not asked to fit at all (``native``): docs/engines.md.
 
     Returns
     -------
@@ -67,9 +92,26 @@ def lme(
         R, rpy2 or nlme is missing.
     """
     options = _options(method, contrasts, control, na_action)
-    return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data)
+    fixed, data, random = _parts(fixed, data, random)
+    return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data, engine)
 
 
+def _parts(
+    fixed: str | LmList, data: pd.DataFrame | None, random: Random | None
+) -> tuple[str, pd.DataFrame, Random]:
+    """Formula, data and random effects, from an lm_list where one is given."""
+    if isinstance(fixed, LmList):
+        started = {fixed.group: fixed.start()} if random is None else random
+        return fixed.formula, fixed.data if data is None else data, started
+    if data is None:
+        raise SpecError("lme needs data, a DataFrame")
+    if random is None:
+        told = "random must be given, '~ terms | group': a frame has no groups of its own, as R's"
+        raise SpecError(f"{told} groupedData has; lme(rb.lm_list(…)) takes those of the list")
+    return fixed, data, random
+
+
+@told_of_others(random="gls has no random effects: use rb.lme", **ELSEWHERE)
 def gls(
     model: str,
     data: pd.DataFrame,
@@ -80,13 +122,14 @@ def gls(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> LmeResults:
     """Fit a linear model by generalised least squares with R's ``nlme::gls``.
 
     Arguments, result and errors as for :func:`lme`.
     """
     options = _options(method, contrasts, control, na_action)
-    return fit_spec(gls_spec(model, correlation, weights, **options), data)
+    return fit_spec(gls_spec(model, correlation, weights, **options), data, engine)
 
 
 def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[str, Any]:
@@ -101,10 +144,10 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
     }
 
 
-def fit_spec(spec: ModelSpec, data: pd.DataFrame) -> LmeResults:
+def fit_spec(spec: ModelSpec, data: pd.DataFrame, engine: str = "nlme") -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
-    fitted = nlme.fit(spec, data)
-    return LmeResults(fitted.snapshot, fitted, data.index)
+    fitted = engines.fit(spec, data, engine)
+    return LmeResults(fitted.snapshot, fitted, data.index, data)
 
 
 def load(path: str | PathLike[str]) -> LmeResults:

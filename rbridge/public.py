@@ -16,8 +16,10 @@ from .analysis.derive import (
     stratum_variances,
     variance_ratio,
 )
+from .analysis.lm_list import LmList, compare_fits, lm_list
 from .analysis.pool import pool
 from .analysis.ranef import ranef_params
+from .analysis.simulated import simulated_lrt
 from .analysis.tidy import tidy
 from .analysis.variance_at import slope_variance_at, variance_at
 from .api import gls, lme, load
@@ -27,12 +29,12 @@ from .errors import RBridgeError
 from .fit.vcov import NamedApVar as ApVar
 from .fit.vcov import VarcompVcov, delta_method
 from .many.models import lme_many
-from .mmrm import mmrm
 from .model import structures as _structures
 from .model.spec import ModelSpec
 from .model.structures import *  # noqa: F401, F403
 from .r.doctor import doctor
 from .r.session import set_isolation
+from .repeated import mmrm
 from .results import LmeResults
 
 __all__ = [
@@ -40,17 +42,20 @@ __all__ = [
     "ApVarUnavailable",
     "Crosscheck",
     "FitSnapshot",
+    "LmList",
     "LmeResults",
     "ModelSpec",
     "RBridgeError",
     "VarcompVcov",
     "compare",
+    "compare_fits",
     "correlations",
     "datasets",
     "delta_method",
     "doctor",
     "gls",
     "icc",
+    "lm_list",
     "lme",
     "lme_many",
     "load",
@@ -59,6 +64,7 @@ __all__ = [
     "r_squared",
     "ranef_params",
     "reliability",
+    "simulated_lrt",
     "slope_variance_at",
     "standard_deviations",
     "stratum_variances",

@@ -14,7 +14,7 @@ from ..core.arrays import Array
 from ..core.fixed_effects.effect_size import StandardisedDifference, standardised_difference
 from ..errors import SpecError
 from ..fit.components import Fit
-from ..options import did_you_mean
+from ..options import did_you_mean, one_of
 from ..show.report import Report
 
 Weights = Union[Mapping[str, float], pd.Series, ArrayLike]
@@ -75,6 +75,8 @@ def effect_size(
     r: Weights,
     denominator: Fit | None = None,
     information: str = "expected",
+    *,
+    separate_variances: bool = False,
 ) -> EffectSize:
     """Standardised mean difference g = J(ν) p'β̂/√(r'θ̂).
 
@@ -89,6 +91,9 @@ def effect_size(
         Fit whose components are the denominator; by default ``fit`` itself.
     information : {"expected", "observed", "average"}
         Whose inverse is the covariance of the components.
+    separate_variances : bool
+        With varIdent: ``r`` is over the residual variance of each stratum in place of
+        ``var_params`` and ``sigma_sq``, as :meth:`Fit.varcomp_vcov` has them.
 
     Returns
     -------
@@ -106,8 +111,11 @@ def effect_size(
     Pustejovsky, Hedges and Shadish (2014), Journal of Educational and Behavioral Statistics 39,
     368–393.
     """
-    scale = denominator or fit
-    components = scale.varcomp_vcov(information)
+    one_of(information, ("expected", "observed", "average"), "information", quote=True)
+    scale = fit if denominator is None else denominator
+    if not isinstance(scale, Fit):
+        raise SpecError(f"denominator must be a fit, not a {type(scale).__name__}")
+    components = scale.varcomp_vcov(information, separate_variances=separate_variances)
     snapshot = fit.snapshot
     found = standardised_difference(
         snapshot.beta,
@@ -121,16 +129,19 @@ def effect_size(
 
 
 def _weights(given: Any, name: str, labels: Sequence[str]) -> Array:
-    if not isinstance(given, (Mapping, pd.Series)):
-        weights = np.atleast_1d(np.asarray(given, dtype=float))
-        if weights.shape != (len(labels),):
-            raise SpecError(f"{name} has {weights.size} weights for {len(labels)}: {_list(labels)}")
-        return weights
-    for label in given.keys():
-        if label not in labels:
-            hint = did_you_mean(str(label), labels) or f" (there are {_list(labels)})"
-            raise SpecError(f"{name}: there is no {label!r}{hint}")
-    return np.array([float(given.get(label, 0.0)) for label in labels])
+    if isinstance(given, (Mapping, pd.Series)):
+        for label in given.keys():
+            if label not in labels:
+                hint = did_you_mean(str(label), labels) or f" (there are {_list(labels)})"
+                raise SpecError(f"{name}: there is no {label!r}{hint}")
+        given = [given.get(label, 0.0) for label in labels]
+    try:
+        weights: Array = np.atleast_1d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        raise SpecError(f"{name} takes a number for each of {_list(labels)}") from None
+    if weights.shape != (len(labels),):
+        raise SpecError(f"{name} has {weights.size} weights for {len(labels)}: {_list(labels)}")
+    return weights
 
 
 def _list(labels: Sequence[str]) -> str:

@@ -48,22 +48,40 @@ def inference_of(
 def _cluster_codes(fit: Fit, cluster: Any) -> Array:
     """The cluster of each row, in snapshot order."""
     if isinstance(cluster, str):
-        levels = {level.group: level.codes for level in fit.snapshot.levels}
-        if cluster not in levels:
-            known = ", ".join(levels) or "none"
-            raise SpecError(
-                f"cluster={cluster!r} is no grouping level of the fit ({known}): "
-                f"give the column itself, cluster=data[{cluster!r}]"
-            )
-        return levels[cluster]
-    series = cluster if isinstance(cluster, pd.Series) else pd.Series(np.asarray(cluster))
-    codes = pd.factorize(series)[0]
-    if len(codes) <= int(fit.snapshot.rows.max()):
-        raise DataError(f"cluster has {len(codes)} values, and the data of the fit have more rows")
-    rows = codes[fit.snapshot.rows]
-    if (rows < 0).any():
-        raise DataError(f"cluster has {int((rows < 0).sum())} missing value(s) in rows of the fit")
-    return np.asarray(rows)
+        return _group_codes(fit, cluster)
+    snapshot = fit.snapshot
+    n = snapshot.n + snapshot.n_dropped
+    if np.shape(cluster) != (n,):
+        raise DataError(f"cluster takes a value for each of the {n} rows of the data, as a Series")
+    values = _in_order(fit, cluster) if isinstance(cluster, pd.Series) else cluster
+    codes = pd.factorize(pd.Series(values).to_numpy())[0][snapshot.rows]
+    if (codes < 0).any():
+        raise DataError(f"cluster has {int((codes < 0).sum())} missing value(s) in rows of the fit")
+    return np.asarray(codes)
+
+
+def _group_codes(fit: Fit, name: str) -> Array:
+    """Of a grouping level by its name, or of the groups of the correlation structure."""
+    known = {level.group: level.codes for level in fit.snapshot.levels}
+    correlated = fit.spec.groupings()[1] if fit.snapshot.spec else ()
+    if fit.snapshot.cor is not None and len(correlated) == 1:
+        known.setdefault(correlated[0], fit.snapshot.cor.codes)
+    if name not in known:
+        raise SpecError(
+            f"cluster={name!r} is no grouping level of the fit ({', '.join(known) or 'none'}): "
+            f"give the column itself, cluster=data[{name!r}]"
+        )
+    return known[name]
+
+
+def _in_order(fit: Fit, cluster: pd.Series) -> pd.Series:
+    """The Series in the order of the data, by its labels where they are those of the data."""
+    rows = fit.row_labels
+    if rows is None or cluster.index.equals(rows):
+        return cluster
+    if not (cluster.index.is_unique and rows.is_unique and cluster.index.isin(rows).all()):
+        raise DataError("the index of cluster is not that of the data: give cluster=data[…]")
+    return cluster.reindex(rows)
 
 
 def caption(asked: Asked, level: float | None = None) -> str:
@@ -150,6 +168,8 @@ def fixed_effects_vcov(fit: Fit, kind: str, **options: Any) -> pd.DataFrame:
     """Covariance of the fixed effects: ``model``, ``kenward-roger``, ``CR0``, ``CR2``, ``CR3``."""
     one_of(kind, ("model", "kenward-roger", "CR0", "CR2", "CR3"), "kind", quote=True)
     chosen = {"model": {"ddf": "normal"}, "kenward-roger": {"ddf": kind}}.get(kind, {"vcov": kind})
+    for name in chosen.keys() & options.keys():
+        raise SpecError(f"kind={kind!r} says already what {name} is")
     asked = inference_of(fit, **chosen, **options)
     return square(asked.vcov, list(fit.snapshot.coef_names))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.arrays import Array
+from ..core.fixed_effects.estimable import on_coefficients
 from ..core.snapshot import DesignVariable, FixedTerms
 from ..core.terms import design_rows
 from ..errors import DataError, SpecError
@@ -21,18 +23,43 @@ from ..options import did_you_mean, one_of
 WEIGHTS = ("equal", "proportional", "cells")
 
 
+_ROUNDING = 1e-13  # of the terms of a sum: what is left of them where they cancel
+
+
 @dataclass(frozen=True)
 class Grid:
-    """Averages over a reference grid as linear combinations of the fixed effects.
+    """Averages over a reference grid as linear combinations of the columns of the terms.
 
     Attributes
     ----------
     frame : DataFrame, (g, columns that were asked for)
-    L : (g, p) array
+    rows : (g, P) array
+        P is the number p of the coefficients, or more where cells are empty.
+    terms : FixedTerms
     """
 
     frame: pd.DataFrame
-    L: Array
+    rows: Array
+    terms: FixedTerms
+
+    def combined(self, C: Array) -> tuple[Array, Array]:
+        """Combinations C (q, g) of the averages over the coefficients, (q, p).
+
+        The second array, (q,), is False where a combination depends on what empty cells leave open.
+        """
+        return _on_coefficients(self.terms, _product(C, self.rows))
+
+
+def _product(C: Array, rows: Array) -> Array:
+    """C @ rows, zero where that is rounding: nlme's df depend on which coefficients take part."""
+    found, size = C @ rows, np.abs(C) @ np.abs(rows)
+    return np.asarray(np.where(np.abs(found) > _ROUNDING * size, found, 0.0))
+
+
+def _on_coefficients(terms: FixedTerms, rows: Array) -> tuple[Array, Array]:
+    if rows.shape[1] == len(terms.assign):
+        return rows, np.ones(len(rows), dtype=bool)
+    return on_coefficients(terms, rows)
 
 
 def terms_of(fit: Fit) -> FixedTerms:
@@ -92,7 +119,7 @@ def grid(fit: Fit, wanted: Sequence[str], at: Mapping[str, Any], weights: str) -
     if not (total > 0).all():
         empty = kept.iloc[int((total <= 0).argmax())].to_dict()
         raise SpecError(f"no row of the data has {_words(empty)}: weights='cells' has no average")
-    return Grid(kept, np.asarray(average / total @ X))
+    return Grid(kept, _product(average / total, X), terms)
 
 
 def _words(row: Mapping[Any, Any]) -> str:
@@ -113,7 +140,7 @@ def _values(
     for name in known:
         levels = _levels(factors[name], name in terms.means) if name in factors else None
         if name in at:
-            found[name] = _given(name, at[name], levels)
+            found[name] = _given(name, at[name], levels, name in terms.means)
         elif levels is not None:
             found[name] = levels
         elif name in terms.means:
@@ -132,23 +159,35 @@ def _levels(variable: DesignVariable, numeric: bool) -> list[Any]:
     return [float(x) for x in variable.levels] if numeric else list(variable.levels)
 
 
-def _given(name: str, values: Any, levels: list[Any] | None) -> list[Any]:
-    chosen = [values] if isinstance(values, str) or np.ndim(values) == 0 else list(values)
-    if not chosen:
-        raise SpecError(f"at has no value of {name!r}")
-    if levels is None:
-        try:
-            numbers = [float(x) for x in chosen]
-        except (TypeError, ValueError):
-            raise SpecError(f"at: {name!r} is a number in the fit, not {chosen[0]!r}") from None
-        if not np.isfinite(numbers).all():
-            raise SpecError(f"at: the values of {name!r} are not finite")
-        return numbers
-    for value in chosen:
-        if value not in levels:
-            listed = ", ".join(map(str, levels))
-            raise SpecError(f"at: {value!r} is no level of {name!r} (levels: {listed})")
-    return chosen
+def _given(name: str, values: Any, levels: list[Any] | None, numeric: bool) -> list[Any]:
+    """The values of a column that the user wrote down, checked."""
+    chosen = np.ravel(np.array(values, dtype=object)).tolist()
+    if not chosen or any(value is None or value is pd.NA or value != value for value in chosen):
+        raise SpecError(f"at has {'a missing' if chosen else 'no'} value of {name!r}")
+    if levels is not None:
+        found = [_level(name, value, levels) for value in chosen]
+    else:
+        found = [_number(name, value) for value in chosen] if numeric else chosen
+    if len(set(map(str, found))) < len(found):
+        raise SpecError(f"at has a value of {name!r} twice: {', '.join(map(str, found))}")
+    return found
+
+
+def _level(name: str, value: Any, levels: list[Any]) -> Any:
+    """The level that equals the value, or is written like it: 1 for the level '1'."""
+    for level in levels:
+        if level == value or (isinstance(level, str) and level == str(value)):
+            return level
+    listed = ", ".join(map(str, levels))
+    raise SpecError(f"at: {value!r} is no level of {name!r} (levels: {listed})")
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, Real):
+        raise SpecError(f"at: {name!r} is a number in the fit, not {value!r}")
+    if not np.isfinite(float(value)):
+        raise SpecError(f"at: the values of {name!r} are not finite")
+    return float(value)
 
 
 def _rows(fit: Fit, terms: FixedTerms, frame: pd.DataFrame) -> Array:
@@ -157,8 +196,9 @@ def _rows(fit: Fit, terms: FixedTerms, frame: pd.DataFrame) -> Array:
     values = []
     for variable in terms.variables:
         (column, *more) = variable.columns or ("",)
-        if more or not (column in factors or variable.name == column):
-            return design_matrix(fit.in_r(f"a grid with {variable.name}"), frame)
+        known = column in factors or (variable.name == column and column in terms.means)
+        if more or not known:
+            return _rows_by_r(fit, terms, variable, frame)
         if column in factors and factors[column] is variable:
             numeric = column in terms.means
             levels = _levels(variable, numeric)
@@ -167,6 +207,18 @@ def _rows(fit: Fit, terms: FixedTerms, frame: pd.DataFrame) -> Array:
             values.append(frame[column].to_numpy(dtype=float))
     rows = design_rows(terms, values)
     return rows if len(rows) == len(frame) else np.repeat(rows, len(frame), axis=0)
+
+
+def _rows_by_r(fit: Fit, terms: FixedTerms, computed: DesignVariable, frame: pd.DataFrame) -> Array:
+    one_of_each = [
+        np.zeros(1, int) if v.levels else np.zeros((1, v.width)) for v in terms.variables
+    ]
+    if design_rows(terms, one_of_each).shape[1] > len(terms.assign):
+        raise SpecError(
+            f"means with empty cells need every variable as a column of the data: make one of "
+            f"{computed.name}"
+        )
+    return design_matrix(fit.in_r(f"a grid with {computed.name}"), frame)
 
 
 def _shares(

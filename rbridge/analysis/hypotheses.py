@@ -17,6 +17,7 @@ from ..options import did_you_mean
 HypothesisLike = Union[str, Mapping[str, float], pd.Series, pd.DataFrame, Sequence[Any], Array]
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORD = re.compile(r"[^\s+\-*/=,()]+")
+_DEEPEST = 200  # brackets: Python's own stack ends at a thousand calls
 _TOO_EARLY = "end of the hypothesis"
 
 
@@ -51,19 +52,35 @@ def rows_of_hypothesis(what: HypothesisLike, coefficients: Sequence[str]) -> Hyp
     if isinstance(what, (Mapping, pd.Series)):
         what = pd.DataFrame([dict(what)])
     if isinstance(what, pd.DataFrame):
-        unknown = [name for name in what.columns if name not in coefficients]
-        if unknown:
-            raise SpecError(_unknown(str(unknown[0]), coefficients))
-        L = what.reindex(columns=list(coefficients), fill_value=0.0).to_numpy(dtype=float)
-        named = not isinstance(what.index, pd.RangeIndex)
-        labels = [
-            str(name) if named else _text(row, coefficients) for name, row in zip(what.index, L)
-        ]
-        return HypothesisRows(L, np.zeros(len(L)), tuple(labels))
-    L = np.atleast_2d(np.asarray(what, dtype=float))
+        return _from_frame(what, coefficients)
+    L = _numbers(what)
     if L.ndim != 2 or L.shape[1] != len(coefficients):
         raise SpecError(f"the hypothesis has shape {L.shape}: it needs {len(coefficients)} columns")
     return HypothesisRows(L, np.zeros(len(L)), tuple(_text(row, coefficients) for row in L))
+
+
+def _from_frame(what: pd.DataFrame, coefficients: Sequence[str]) -> HypothesisRows:
+    for name in what.columns:
+        if name not in coefficients:
+            raise SpecError(_unknown(str(name), coefficients))
+    if not what.columns.is_unique:
+        twice = what.columns[what.columns.duplicated()][0]
+        raise SpecError(f"the hypothesis has a column {twice!r} twice")
+    L = _numbers(what.reindex(columns=list(coefficients), fill_value=0.0))
+    named = not isinstance(what.index, pd.RangeIndex)
+    labels = [str(name) if named else _text(row, coefficients) for name, row in zip(what.index, L)]
+    return HypothesisRows(L, np.zeros(len(L)), tuple(labels))
+
+
+def _numbers(what: Any) -> Array:
+    try:
+        rows: Array = np.atleast_2d(np.asarray(what, dtype=float))
+    except (TypeError, ValueError):
+        raise SpecError(
+            "the hypothesis must be text, such as 'age = 0', or weights of the coefficients "
+            "in numbers"
+        ) from None
+    return rows
 
 
 def _text(row: Array, coefficients: Sequence[str], rhs: float = 0.0) -> str:
@@ -91,6 +108,8 @@ class _Equations:
         self._tokens = self._tokenised()
 
     def rows(self) -> HypothesisRows:
+        if self._text.count("(") > _DEEPEST:
+            raise SpecError(f"the hypothesis has more than {_DEEPEST} brackets")
         found = [self._equation()]
         while self._take(","):
             found.append(self._equation())
@@ -103,7 +122,7 @@ class _Equations:
         return HypothesisRows(L, rhs, labels)
 
     def _tokenised(self) -> list[tuple[str, Any]]:
-        tokens, rest = [], self._text.strip().replace("\n", ",")
+        tokens, rest = [], re.sub(r"\s*\n\s*", ",", self._text.strip())
         while rest:
             kind, value, length = self._next(rest)
             tokens.append((kind, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from .fixed_effects import HypothesisTest, coefficient_table, inference_of, tested
 from .hypotheses import HypothesisLike
-from .means import MarginalMeans, means_of
+from .means import MarginalMeans, means_of, of_means
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Pooled:
         **options: Any,
     ) -> MarginalMeans:
         """Marginal means, as for one fit; covariates stand at their means in the first."""
-        fit, asked = self.fits[0], self._asked(options)
-        return means_of(fit, asked, factors, by, at=at, weights=weights, level=level)
+        asked = pooled_inference([of_means(fit, **options) for fit in self.fits])
+        return means_of(self.fits[0], asked, factors, by, at=at, weights=weights, level=level)
 
     def __repr__(self) -> str:
         return f"<Pooled: {len(self.fits)} fits of {self.fits[0].spec.fixed}>"
@@ -93,7 +93,12 @@ def pool(fits: Sequence[Fit]) -> Pooled:
     Rubin (1987), Multiple Imputation for Nonresponse in Surveys; Barnard and Rubin (1999),
     Biometrika 86, 948–955; Reiter (2007), Biometrika 94, 502–508.
     """
+    if isinstance(fits, Fit) or not isinstance(fits, Iterable):
+        raise SpecError("pool takes a list of two or more fits")
     parts = tuple(fits)
+    for number, fit in enumerate(parts, start=1):
+        if not isinstance(fit, Fit):
+            raise SpecError(f"pool takes fits, and number {number} is a {type(fit).__name__}")
     if len(parts) < 2:
         raise SpecError(f"pool takes two or more fits, not {len(parts)}")
     first = parts[0].snapshot

@@ -85,7 +85,10 @@ def predictions(
     found = predict_rows(fit.snapshot, fit.forms, rows, number, conditional=conditional)
     asked = inference_of(fit, **({"ddf": _ddf(fit)} | options))
     se = _errors(found, rows, interval, asked.vcov if number == 0 and not conditional else None)
-    reach = t_quantile((1 + coverage) / 2, asked.method.row_df(rows.X)) * se
+    df = np.full(len(se), np.inf)
+    own = rows.X.any(axis=1)  # a row of zeros has no error of β̂
+    df[own] = asked.method.row_df(rows.X[own])
+    reach = t_quantile((1 + coverage) / 2, df) * se
     columns = {"prediction": found.mean, "se": se}
     columns |= {"lower": found.mean - reach, "upper": found.mean + reach}
     frame = _framed(fit, columns, new_data)

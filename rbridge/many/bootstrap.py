@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.parameters import theta
-from ..core.simulate import Process, process
+from ..core.simulate import Source, generator, process
 from ..core.snapshot import FitSnapshot
 from ..errors import RError, SessionError, SpecError
 from ..fit.components import Fit
@@ -49,31 +49,45 @@ class Replicate:
 
 @dataclass(frozen=True)
 class Refit:
-    """The model and all that a worker needs to draw and fit replicate number i."""
+    """The model and all that a worker needs to draw and fit replicate number i.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    source : Source
+    names : tuple of str
+        Of what ``read`` gives for the fit itself.
+    entropy : int
+    read : callable
+        The Series that is kept of a refit's snapshot.
+    """
 
     spec: ModelSpec
     design: Design
-    source: Process
+    source: Source
     names: tuple[str, ...]
     entropy: int
+    read: Callable[[FitSnapshot], pd.Series]
 
     @classmethod
-    def of(cls, fit: Fit, entropy: int) -> Refit:
+    def of(
+        cls, fit: Fit, entropy: int, read: Callable[[FitSnapshot], pd.Series] | None = None
+    ) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
         spec, design = fit.spec, fit.in_r("a bootstrap").design
-        right = spec.fixed.split("~", 1)[1]
         control = {**spec.control, "apVar": False}
-        names = tuple(estimates_of(fit.snapshot).index)
-        refitted = replace(spec, fixed=f"{RESPONSE} ~{right}", control=control)
-        return cls(refitted, _with_response(design), process(fit.snapshot), names, entropy)
+        read = read or estimates_of
+        names = tuple(read(fit.snapshot).index)
+        refitted = spec.with_response(RESPONSE, control=control)
+        return cls(refitted, _with_response(design), process(fit.snapshot), names, entropy, read)
 
     def replicates(self, start: int, stop: int) -> list[Replicate]:
         return [self.replicate(i) for i in range(start, stop)]
 
     def replicate(self, i: int) -> Replicate:
         """The replicate depends on the seed and its number, not on who computes it."""
-        seed = np.random.SeedSequence(self.entropy, spawn_key=(i,))
-        design = _with_response(self.design, self.source.draw(np.random.default_rng(seed)))
+        design = _with_response(self.design, self.source.draw(generator(self.entropy, i)))
         first = self._attempt(design, {})
         if not first.reason or "opt" in self.spec.control:
             return first
@@ -88,7 +102,7 @@ class Refit:
             return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
         if not snapshot.converged:
             return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings, 1)
-        found = estimates_of(snapshot)
+        found = self.read(snapshot)
         if tuple(found.index) != self.names:
             return Replicate(None, f"has other parameters: {', '.join(found.index)}", (), 1)
         return Replicate(found.to_numpy(), "", snapshot.warnings)

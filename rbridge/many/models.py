@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from ..core.snapshot import FitSnapshot
 from ..errors import InstallationError, RBridgeError, SpecError
+from ..fit import engine as engines
 from ..fit.components import Fit
 from ..fit.vcov import METHODS
 from ..frame.design import check_columns, check_frame
+from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
-from ..r import nlme
+from ..options import ENGINES, one_of
 from .parallel import Progress, collect
 from .result_file import ResultFile, fingerprint, result_file
 
@@ -58,6 +60,7 @@ class Job:
     labels : DataFrame
         The columns that name each fit, one row a fit: the first spec on all groups, then the next.
     se : tuple of str
+    engine : str
     """
 
     data: pd.DataFrame
@@ -65,6 +68,7 @@ class Job:
     specs: list[ModelSpec]
     labels: pd.DataFrame
     se: tuple[str, ...]
+    engine: str
 
     def task(self, items: Sequence[int], start: int, stop: int) -> partial[list[FitRow]]:
         """The fits ``items[start:stop]`` with the rows that they need, and no others."""
@@ -76,7 +80,7 @@ class Job:
             (item, self.specs[spec], *(self.ends[group : group + 2] - first))
             for item, (spec, group) in zip(items[start:stop], wanted)
         ]
-        return partial(_fit_all, self.data.iloc[first:last], fits, self.se)
+        return partial(_fit_all, self.data.iloc[first:last], fits, self.se, self.engine)
 
 
 def lme_many(
@@ -90,6 +94,7 @@ def lme_many(
     n_jobs: int | None = None,
     progress: Progress = True,
     file: str | PathLike[str] | None = None,
+    engine: str = "nlme",
     **options: Any,
 ) -> pd.DataFrame:
     """Fit many models: one for each group of rows, each outcome, each spec, or all of these.
@@ -116,6 +121,8 @@ def lme_many(
         Every finished fit is appended to this file (JSON, one line a fit). Called again with the
         same models and data (values, dtypes, levels and their order), only what is missing is
         fitted. One run at a time has the file.
+    engine : {"nlme", "pinned", "native"}
+        As for :func:`rbridge.lme`. With ``native`` outcomes that are columns share one design.
     **options
         With a formula: ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
         ``na_action`` of :func:`rbridge.lme`.
@@ -137,7 +144,8 @@ def lme_many(
         cannot be written.
     """
     check_frame(data)
-    job = _job(_specs(model, random, outcomes, options), data, by, se)
+    one_of(engine, ENGINES, "engine", quote=True)
+    job = _job(_specs(model, random, _responses(outcomes, data), options), data, by, se, engine)
     n = len(job.labels)
     with _opened(file, job) as kept:
         missing = sorted(set(range(n)) - {record.item for record in kept.rows})
@@ -180,33 +188,40 @@ def _as_fit_row(row: Mapping[str, Any], n: int) -> FitRow | None:
 
 
 def _content(job: Job) -> Any:
-    return [[spec.to_dict() for spec in job.specs], list(job.labels.columns), job.se]
+    content = [[spec.to_dict() for spec in job.specs], list(job.labels.columns), job.se]
+    return content if job.engine == "nlme" else [*content, job.engine]
 
 
 # --- what is to be fitted ---------------------------------------------------------------------
 
 
 def _specs(
-    model: Any, random: Random | None, outcomes: Sequence[str] | None, options: Mapping[str, Any]
+    model: Any, random: Random | None, responses: Mapping[str, str], options: Mapping[str, Any]
 ) -> list[tuple[dict[str, str], ModelSpec]]:
-    """Every spec with the labels that tell it from the others."""
-    if isinstance(outcomes, str):
-        outcomes = [outcomes]
+    """Every spec with the labels that tell it from the others; a response for each outcome."""
     if isinstance(model, str):
-        if outcomes and model.lstrip().startswith("~"):
-            model = f"{outcomes[0]} {model}"
+        if responses and model.lstrip().startswith("~"):
+            model = f"{next(iter(responses.values()))} {model}"
         model = gls_spec(model, **options) if random is None else lme_spec(model, random, **options)
     elif random is not None or options:
         given = ", ".join(["random"] * (random is not None) + list(options))
         raise SpecError(f"{given} goes with a formula; a spec has its own")
     labelled = [({}, model)] if isinstance(model, ModelSpec) else _several(model)
-    if not outcomes:
+    if not responses:
         return labelled
     return [
-        ({**labels, "outcome": outcome}, _with_outcome(spec, outcome))
+        ({**labels, "outcome": outcome}, spec.with_response(response))
         for labels, spec in labelled
-        for outcome in outcomes
+        for outcome, response in responses.items()
     ]
+
+
+def _responses(outcomes: Sequence[str] | str | None, data: Any) -> dict[str, str]:
+    """What stands left of the tilde for each outcome: a column by its name, or an expression."""
+    columns = list(getattr(data, "columns", ()))
+    names = [outcomes] if isinstance(outcomes, str) else outcomes or ()
+    known = {column for column in columns if isinstance(column, str)}
+    return {name: quoted(name) if name in known else name for name in names}
 
 
 def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
@@ -222,15 +237,12 @@ def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
     return specs
 
 
-def _with_outcome(spec: ModelSpec, outcome: str) -> ModelSpec:
-    return replace(spec, fixed=f"{outcome} ~{spec.fixed.split('~', 1)[1]}")
-
-
 def _job(
     labelled: list[tuple[dict[str, str], ModelSpec]],
     data: pd.DataFrame,
     by: str | Sequence[str] | None,
     se: str | Sequence[str],
+    engine: str,
 ) -> Job:
     by = [by] if isinstance(by, str) else list(by or ())
     methods = (se,) if isinstance(se, str) else tuple(se)
@@ -247,7 +259,7 @@ def _job(
     labels = [pd.DataFrame(names, groups.index).join(groups) for names, _ in labelled]
     specs = [_for_speed(spec, methods) for _, spec in labelled]
     table = pd.concat(labels, ignore_index=True)
-    return Job(data[columns].iloc[rows], ends, specs, table, methods)
+    return Job(data[columns].iloc[rows], ends, specs, table, methods, engine)
 
 
 def _groups(data: pd.DataFrame, by: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -272,14 +284,21 @@ def _for_speed(spec: ModelSpec, se: Sequence[str]) -> ModelSpec:
 
 
 def _fit_all(
-    data: pd.DataFrame, fits: Sequence[tuple[int, ModelSpec, int, int]], se: tuple[str, ...]
+    data: pd.DataFrame,
+    fits: Sequence[tuple[int, ModelSpec, int, int]],
+    se: tuple[str, ...],
+    engine: str,
 ) -> list[FitRow]:
-    return [_fit_one(item, spec, data.iloc[start:stop], se) for item, spec, start, stop in fits]
+    return [
+        _fit_one(item, spec, data.iloc[start:stop], se, engine) for item, spec, start, stop in fits
+    ]
 
 
-def _fit_one(item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...]) -> FitRow:
+def _fit_one(
+    item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...], engine: str
+) -> FitRow:
     try:
-        return _record(item, nlme.fit(spec, data).snapshot, se)
+        return _record(item, engines.fit(spec, data, engine).snapshot, se)
     except InstallationError:
         raise  # no fit at all could succeed
     except RBridgeError as error:

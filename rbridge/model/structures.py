@@ -7,6 +7,7 @@ values by :mod:`rbridge.model.structure_text`; it is never evaluated.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
@@ -45,6 +46,7 @@ __all__ = [  # what a user may write
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
+Matrix = Sequence[Sequence[Number]]
 ByStratum = Union[Number, Mapping[str, Number], None]
 
 METRICS = ("euclidean", "maximum", "manhattan")
@@ -121,19 +123,54 @@ class PdMat(Structure):
     ----------
     form : str
         The random effects as a one-sided formula, ``"~ time"``.
-    value : sequence of float, optional
-        Starting values in nlme's parameterisation of the class, relative to σ.
+    value : sequence of float or (q, q) matrix, optional
+        Where the search starts: the covariance matrix of the random effects over σ², or numbers in
+        nlme's parameterisation of the class.
     """
 
     form: str
-    value: Values = None
+    value: Union[Values, Matrix] = None
     kind: ClassVar[str] = "pdMat"
 
     def __post_init__(self) -> None:
         formula = self.formula()
         if formula is None or formula.lhs is not None or formula.groups:
             raise StructureError(f"{self.r_class}({self.form!r}): give one-sided '~ terms'")
-        self._freeze("value")
+        plain = getattr(self.value, "to_numpy", lambda: self.value)()
+        plain = getattr(plain, "tolist", lambda: plain)()
+        if isinstance(plain, (list, tuple)) and any(isinstance(r, (list, tuple)) for r in plain):
+            object.__setattr__(self, "value", _covariance(plain, self.r_class))
+        else:
+            self._freeze("value")
+
+
+def _covariance(rows: Sequence[Any], r_class: str) -> tuple[tuple[float, ...], ...]:
+    """The rows of a covariance matrix, checked."""
+    try:
+        matrix = tuple(tuple(map(float, row)) for row in rows)
+    except (TypeError, ValueError):
+        raise StructureError(f"{r_class}: the rows of a matrix value must be numbers") from None
+    if any(len(row) != len(matrix) for row in matrix):
+        raise StructureError(f"{r_class}: a matrix value must be square, a row for each effect")
+    size = max(abs(x) for row in matrix for x in row)
+    pairs = zip(matrix, zip(*matrix))
+    if any(abs(a - b) > 1e-10 * size for row, column in pairs for a, b in zip(row, column)):
+        raise StructureError(f"{r_class}: a matrix value must be symmetric")
+    if not _is_positive_definite(matrix):
+        raise StructureError(f"{r_class}: a matrix value must be positive definite")
+    return matrix
+
+
+def _is_positive_definite(matrix: Sequence[Sequence[float]]) -> bool:
+    """Whether elimination meets positive pivots only."""
+    rows = [list(row) for row in matrix]
+    for k, pivot in enumerate(rows):
+        if not 0 < pivot[k] < float("inf"):
+            return False
+        for row in rows[k + 1 :]:
+            factor = row[k] / pivot[k]
+            row[k:] = [a - factor * b for a, b in zip(row[k:], pivot[k:])]
+    return True
 
 
 class pdLogChol(PdMat):
@@ -167,17 +204,27 @@ class pdBlocked(Structure):
     Parameters
     ----------
     blocks : sequence of str or pdMat
-        ``["~ 1", rb.pdIdent("~ Machine - 1")]``; a bare formula means ``pdSymm``, as in nlme.
+        ``["~ 1", rb.pdIdent("~ Machine - 1")]``, or ``"pdIdent(~ Machine - 1)"``; a bare formula
+        means ``pdSymm``, as in nlme.
     """
 
     blocks: Sequence[Any]  # str or PdMat given, PdMat kept
     kind: ClassVar[str] = "pdMat"
 
     def __post_init__(self) -> None:
-        blocks = tuple(pdSymm(b) if isinstance(b, str) else b for b in self.blocks)
+        blocks = tuple(_block(b) if isinstance(b, str) else b for b in self.blocks)
         if len(blocks) < 2 or not all(isinstance(b, PdMat) for b in blocks):
             raise StructureError("pdBlocked: give two or more formulas or pdMat structures")
         object.__setattr__(self, "blocks", blocks)
+
+
+def _block(text: str) -> PdMat:
+    """A block from its formula, or from the text of its constructor: ``pdIdent(~ x - 1)``."""
+    written = re.fullmatch(r"\s*(pd\w+)\(\s*(?:(?:form|value)\s*=)?\s*(~.*)\)\s*", text, re.DOTALL)
+    classes = {cls.__name__: cls for cls in PdMat.__subclasses__()}
+    if written and written[1] in classes:
+        return classes[written[1]](written[2])
+    return pdSymm(text)
 
 
 # --- correlation within groups: corStruct ---------------------------------------------------

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from ..errors import RError, SessionError
+from ..errors import InstallationError, RError, SessionError
 from .answer import Answer
 from .signals import POLL, drop_sigint, sigint_held, wait_for
 from .start import checked_stack, stack_bounds, start
@@ -228,14 +228,19 @@ class Session:
     def _open(self) -> None:
         start()
         import rpy2.rinterface as ri
+        from rpy2.rinterface_lib.embedded import RRuntimeError
 
         self._stack = stack_bounds()
         folder = importlib.resources.files("rbridge.r")
         sources = [folder.joinpath(f"{name}.R").read_text("utf-8") for name in R_FILES]
         functions = ri.baseenv["new.env"](parent=ri.baseenv)
-        with checked_stack(self._stack):
-            parsed = ri.baseenv["parse"](text=ri.StrSexpVector(sources), **{"keep.source": False})
-            ri.baseenv["eval"](parsed, functions)
+        try:
+            with checked_stack(self._stack):
+                text = ri.StrSexpVector(sources)
+                parsed = ri.baseenv["parse"](text=text, **{"keep.source": False})
+                ri.baseenv["eval"](parsed, functions)
+        except RRuntimeError as error:  # a broken utils or stats
+            raise InstallationError(f"R starts, but its own packages fail: {error}") from None
         self.functions, self._call_safely = functions, functions["call_safely"]
         atexit.register(self.close)
 

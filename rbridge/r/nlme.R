@@ -10,7 +10,7 @@ fit <- function(model) {
   check_finite(model$formulas, frame)
   check_fixed(model$fixed, frame)
   assign(name, frame, envir = shelf)
-  fitted <- eval(build_call(model, as.name(name)), globalenv())
+  fitted <- eval(build_call(model, as.name(name), frame), globalenv())
   if (model$kind == "gls") fitted$data <- frame  # gls keeps no data; lmeInfo would look elsewhere
   assign(key, list(fit = fitted, frame = frame), envir = models)
   answer <- list(id = counter, snapshot = snapshot(fitted, frame))
@@ -18,11 +18,11 @@ fit <- function(model) {
   answer
 }
 
-build_call <- function(model, data) {
+build_call <- function(model, data, frame) {
   args <- list(build_formula(model$fixed), data = data)
   names(args)[1L] <- if (model$kind == "lme") "fixed" else "model"
   if (model$kind == "lme") {
-    args$random <- lapply(model$random, function(level) build_structure(level$structure))
+    args$random <- lapply(model$random, function(level) build_structure(level$structure, frame))
     names(args$random) <- vapply(model$random, `[[`, "", "group")
   }
   if (!is.null(model$correlation)) args$correlation <- build_structure(model$correlation)

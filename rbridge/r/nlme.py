@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from ..core.fitting.restricted import NOT_REML, restricted
 from ..core.snapshot import FitSnapshot
-from ..errors import ConvergenceWarning, DataError, FitError, RError, RWarning
+from ..errors import (
+    ConvergenceWarning,
+    DataError,
+    FitError,
+    InformationError,
+    RError,
+    RWarning,
+    SpecError,
+)
 from ..frame.columns import Column
 from ..frame.design import Design, build_design
 from ..model.spec import ModelSpec
@@ -57,6 +67,33 @@ class ModelHandle:
             return self.r.call(name, self.number, *args)
 
 
+class LateHandle(ModelHandle):
+    """A model that R fits only when it is asked about."""
+
+    def __init__(self, make: Callable[[], ModelHandle]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> ModelHandle:
+        return self._make()
+
+    @property
+    def r(self) -> RSession:  # type: ignore[override]
+        return self._made.r
+
+    @property
+    def number(self) -> int:
+        return self._made.number
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A model with values for its structures, and a control under which nlme keeps them."""
+
+    spec: ModelSpec
+    control: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A model fitted in this process: its snapshot, and what is needed to ask R again."""
@@ -66,8 +103,11 @@ class Fitted:
     design: Design
 
 
-def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
+def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) -> Fitted:
     """Fit a model with nlme; a Design is data that need no conversion any more.
+
+    ``pin`` is the same model where nlme is not to search but to be held: R is called with it,
+    and the snapshot speaks of ``spec``.
 
     Raises
     ------
@@ -80,7 +120,9 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
         The worker process of ``rb.set_isolation("process")`` died or took too long.
     """
     design = data if isinstance(data, Design) else build_design(spec, data)
-    model = payload(spec, design)
+    model = payload(pin.spec if pin else spec, design)
+    if pin:
+        model["control"] = dict(pin.control)
     r = session()
     require(r, "nlme", INSTALL_NLME)
     with r.steady:
@@ -88,14 +130,30 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design) -> Fitted:
     back = design.names.back
     for text in answer.warnings:
         category = ConvergenceWarning if _NOT_CONVERGED.search(text) else RWarning
-        warnings.warn(back(text), category, stacklevel=4)
+        warnings.warn(back(text), category, stacklevel=6)
     about = {
         "converged": not any(map(_NOT_CONVERGED.search, answer.warnings)),
         "warnings": tuple(map(back, answer.warnings)),
         "spec": spec.to_dict(),
-        "provenance": provenance(r),
+        "provenance": {**provenance(r), "engine": "pinned" if pin else "nlme"},
     }
-    return Fitted(snapshot_of(answer.value["snapshot"], spec, design, about), handle, design)
+    snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
+    if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:
+        snapshot = _restricted(spec, snapshot)
+        warnings.warn(NOT_REML, RWarning, stacklevel=6)
+    return Fitted(snapshot, handle, design)
+
+
+def _restricted(spec: ModelSpec, snapshot: FitSnapshot) -> FitSnapshot:
+    """REML estimates, which nlme's are not where sigma is fixed."""
+    formulas = (s.formula() for s in spec.structures() if s.kind == "varFunc")
+    try:
+        if any("." in formula.columns for formula in formulas if formula):
+            raise InformationError("weights of fitted(.) move with the estimates")
+        return restricted(snapshot)
+    except InformationError as error:
+        told = "nlme's estimates are no REML estimates where sigma is fixed"
+        raise SpecError(f"{told}, and cannot be mended here ({error}): use method='ML'") from None
 
 
 def _fit(r: RSession, model: dict[str, Any], design: Design) -> tuple[ModelHandle, Answer]:
@@ -119,10 +177,16 @@ def explained(
         if columns:
             listed = ", ".join(map(back, columns))
             message += f" — the other fixed effects determine {listed}: leave out what repeats"
+        far = [repr(name) for name, token in design.names.value.items() if _far(design, token)]
+        if far:
+            listed = ", ".join(far)
+            message += f" — {listed} lies far from 0 for its spread: subtract its mean first"
     if error.message.startswith("contrasts can be applied only"):
         alone = [name for name, token in design.names.value.items() if _one_value(design, token)]
         message += f" — columns with a single value: {', '.join(map(repr, alone))}"
-    if _NOT_CONVERGED.search(message):
+    if "function evaluation limit" in message:
+        message += " — allow more evaluations: control={'msMaxEval': 1000, 'msMaxIter': 500}"
+    elif _NOT_CONVERGED.search(message):
         message += (
             " — try control={'opt': 'optim'}, more iterations (maxIter, msMaxIter), predictors "
             "that are centred and scaled, or a simpler random part"
@@ -137,6 +201,17 @@ def _aliased(r: RSession, model: dict[str, Any]) -> tuple[str, ...]:
     except RError:
         return ()
     return columns
+
+
+_FAR = 1e4  # a mean of so many standard deviations leaves few digits to X'X
+
+
+def _far(design: Design, token: str) -> bool:
+    column = design.columns[token]
+    if column.kind == "factor" or not len(column.values):
+        return False
+    values = column.values.astype(float)
+    return bool(abs(values.mean()) > _FAR * values.std() > 0)
 
 
 def _one_value(design: Design, token: str) -> bool:

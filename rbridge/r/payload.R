@@ -39,9 +39,11 @@ build_formula <- function(formula) {
   stats::as.formula(both, words)
 }
 
-build_structure <- function(s) {
+# pdIdent and pdCompSymm do not see a starting value without the names of the effects, which the
+# frame gives.
+build_structure <- function(s, frame = NULL) {
   constructor <- getExportedValue("nlme", s$class)
-  if (s$class == "pdBlocked") return(constructor(lapply(s$blocks, build_structure)))
+  if (s$class == "pdBlocked") return(constructor(lapply(s$blocks, build_structure, frame)))
   if (s$class == "varComb") {
     parts <- lapply(s$parts, build_structure)
     return(do.call(constructor, stats::setNames(parts, if (length(s$names)) s$names)))
@@ -49,6 +51,9 @@ build_structure <- function(s) {
   args <- lapply(s$args, function(a) if (is.list(a) && is.null(a$rhs)) unlist(a) else a)
   args$form <- build_formula(s$args$form)
   if (s$class == "varFixed") names(args) <- "value"
+  if (startsWith(s$class, "pd") && length(args$value) && !is.null(frame)) {
+    args$nam <- colnames(stats::model.matrix(args$form, frame))
+  }
   if (s$class %in% c("varConstPower", "varConstProp") && !is.null(s$args$fixed)) {
     args$fixed <- lapply(s$args$fixed, unlist)
   }

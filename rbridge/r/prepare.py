@@ -39,7 +39,7 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     except RError as error:
         raise explained(r, error, model, design) from None
     parts = answer.pop("levels", ())
-    about = {"spec": spec.to_dict(), "provenance": provenance(r)}
+    about = {"spec": spec.to_dict(), "provenance": {**provenance(r), "engine": "native"}}
     snapshot = snapshot_of(answer, spec, design, about)
     groups = _groups(spec, design)
     levels = tuple(_level(part, group, design.names) for part, group in zip(parts, groups))

@@ -114,7 +114,9 @@ def startup_variables(home: Path) -> dict[str, str]:
     environ = os.environ.get("R_ENVIRON_USER", str(own) if own.is_file() else os.devnull)
     # RHOME is Rscript's word for R_HOME: without it, it runs the R it was built with.
     homes = {"R_HOME": str(home), "RHOME": str(home)}
-    return {**homes, "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
+    # Empty means R's own choice: utils cannot be loaded any more once the environment is back.
+    packages = {"R_DEFAULT_PACKAGES": ""}
+    return {**homes, **packages, "R_PROFILE_USER": profile, "R_ENVIRON_USER": environ}
 
 
 def _c_environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from ..core.arrays import Array
-from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, wrap
+from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,7 +89,7 @@ def _random_effects(ax: Any, effects: Mapping[str, Array]) -> None:
         _nothing(ax, "no random effects that vary")
         return
     for (label, b), marker in zip(effects.items(), MARKERS):
-        _qq(ax, b, marker, label)
+        _qq(ax, b, marker, plain(label))
     if len(effects) > MOST_EFFECTS:
         ax.plot([], [], " ", label=f"… and {len(effects) - MOST_EFFECTS} more")
     ax.legend(fontsize=7, frameon=False, loc="upper left")

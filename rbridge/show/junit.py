@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree
 
+# no XML has them, not even escaped
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 State = Literal["passed", "failure", "error", "skipped"]
 
 
@@ -46,7 +49,12 @@ def junit(name: str, cases: Sequence[JUnitCase]) -> str:
         root.set("time", f"{sum(times):.3f}")
     for case in cases:
         _add(root, name, case)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+    text = _FORBIDDEN.sub(_spelled, ElementTree.tostring(root, "unicode"))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
+
+
+def _spelled(match: re.Match[str]) -> str:
+    return rf"\u{ord(match[0]):04x}"
 
 
 def _add(root: ElementTree.Element, suite: str, case: JUnitCase) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, wrap
+from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, picture, plain, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def means_picture(
         _line(ax, x, rows, LINES[k % len(LINES)], MARKERS[k % len(MARKERS)], label)
     ax.set_xticks(range(len(order)), [wrap(name, 14) for name in order], fontsize=SMALL)
     ax.set_xlim(-0.5, len(order) - 0.5 + (0.6 if by else 0))
-    ax.set_xlabel(", ".join(factors), fontsize=SMALL)
+    ax.set_xlabel(plain(", ".join(factors)), fontsize=SMALL)
     ax.set_ylabel("marginal mean", fontsize=SMALL)
     ax.tick_params(labelsize=SMALL)
     ax.spines[["top", "right"]].set_visible(False)
@@ -54,7 +54,8 @@ def means_picture(
 
 
 def _labels(table: pd.DataFrame, factors: Sequence[str]) -> list[str]:
-    return [" ".join(map(_short, row)) for row in table[list(factors)].itertuples(index=False)]
+    rows = table[list(factors)].to_numpy(dtype=object)
+    return [" ".join(map(_short, row)) for row in rows]
 
 
 def _short(value: Any) -> str:
@@ -68,4 +69,4 @@ def _line(ax: Any, x: Any, rows: pd.DataFrame, color: str, marker: str, label: s
     if label:
         at = (x[-1], rows.estimate.iloc[-1])
         offset = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(label, at, color=INK, fontsize=SMALL, **offset)
+        ax.annotate(plain(label), at, color=INK, fontsize=SMALL, **offset)

@@ -32,7 +32,7 @@ class Picture(Figure):  # type: ignore[misc]
 def picture(width: float, height: float, title: str = "") -> Picture:
     figure = Picture(figsize=(width, height), layout="constrained")
     if title:
-        figure.suptitle(textwrap.fill(title, int(width * 11)), fontsize=10)
+        figure.suptitle(plain(textwrap.fill(title, int(width * 11))), fontsize=10)
     return figure
 
 
@@ -50,9 +50,14 @@ def panels(names: Sequence[str], height: float, title: str) -> tuple[Picture, li
     return figure, axes[: len(names)]
 
 
+def plain(text: str) -> str:
+    """A name as it is: matplotlib would set what stands between two dollars as a formula."""
+    return text.replace("$", r"\$")
+
+
 def wrap(text: str, width: int = 44) -> str:
     """Long names over several lines."""
-    return "\n".join(textwrap.wrap(text, width))
+    return plain("\n".join(textwrap.wrap(text, width)))
 
 
 def rows_of(ax: Any, labels: Sequence[str]) -> None:

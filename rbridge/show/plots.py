@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.intervals.profile import Curve
-from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, panels, picture, rows_of, wrap
+from .picture import ACCENT, INK, MARKERS, QUIET, SMALL, panels, picture, plain, rows_of, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def _forest(ax: Any, estimate: float, rows: Sequence[tuple[float, float, str]]) 
             text = textwrap.shorten(f"none: {why}", 48, placeholder=" …")
             paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
             at = {"va": "center", "transform": ax.get_yaxis_transform()}
-            ax.text(0.01, y, text, fontsize=7, bbox=paper, **at)
+            ax.text(0.01, y, plain(text), fontsize=7, bbox=paper, **at)
             continue
         ends = np.clip([lower, upper], low, high)
         ax.plot(ends, [y, y], color=INK, linewidth=1.2)

@@ -52,11 +52,15 @@ class Report:
 
     def to_markdown(self) -> str:
         """Markdown with pipe tables."""
-        blocks = [f"### {self.title}"]
+        blocks = [f"### {_marked(_line(self.title))}"]
         for heading, part in self.parts:
-            blocks += [f"**{heading}**"] if heading else []
-            blocks.append(part if isinstance(part, str) else pipe_table(part))
+            blocks += [f"**{_marked(_line(heading))}**"] if heading else []
+            blocks.append(_marked(part) if isinstance(part, str) else pipe_table(part))
         return "\n\n".join(blocks) + "\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def number(value: object) -> str:
@@ -115,8 +119,18 @@ def _html_row(cells: Sequence[str], n_index: int) -> str:
 
 
 def pipe_table(frame: pd.DataFrame) -> str:
+    """A table of markdown: no cell can end it, or be taken for HTML."""
     cells = _cells(frame)
     n_index = frame.index.nlevels
     rule = ["---" if i < n_index else "---:" for i in range(len(cells.columns))]
     rows = [list(cells.columns), rule, *cells.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(t.replace("|", "\\|") for t in row) + " |" for row in rows)
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in rows)
+
+
+def _cell(text: str) -> str:
+    return "<br>".join(_marked(text).replace("|", "\\|").splitlines())
+
+
+def _marked(text: str) -> str:
+    """Text that markdown shows as it is where it would else be HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")

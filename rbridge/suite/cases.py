@@ -14,7 +14,7 @@ from ..datasets import describe
 from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
 from ..model.spec import ModelSpec, gls_spec, lme_spec
-from ..options import did_you_mean
+from ..options import ENGINES, did_you_mean
 from .toml_lines import MOST_PARTS, deep_key, key_lines
 
 if sys.version_info >= (3, 11):
@@ -25,6 +25,7 @@ else:
 SUITE_KEYS: dict[str, tuple[type, ...]] = {
     "data": (str,),
     "category": (list,),
+    "engine": (str,),
     "tolerance": (dict,),
     "model": (list,),
 }
@@ -44,6 +45,7 @@ MODEL_KEYS: dict[str, tuple[type, ...]] = {
     "fixed": (str,),
     "random": (str, dict),
     **ARGUMENTS,
+    "engine": (str,),
     "tolerance": (dict,),
     "expect": (dict,),
 }
@@ -71,6 +73,7 @@ class Case:
         Findings known beforehand: that code must say that text, and then is no failure.
     where : str
         ``file:line``.
+    engine : {"nlme", "pinned", "native"}
     """
 
     name: str
@@ -81,6 +84,7 @@ class Case:
     tolerance: Mapping[str, float] = field(default_factory=dict)
     expect: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
+    engine: str = "nlme"
 
 
 def load_suite(path: str | Path) -> tuple[Case, ...]:
@@ -161,11 +165,13 @@ class _Reader:
                 self.problem((*at, key), f"{key} must be {words}, not {value!r}")
 
     def check_common(self, table: Mapping[str, Any], at: tuple[str, ...]) -> None:
-        """What a suite and a model both may have: data, category, tolerance."""
+        """What a suite and a model both may have: data, category, engine, tolerance."""
         if isinstance(table.get("data"), str):
             self.check_data(table["data"], (*at, "data"))
         if not all(isinstance(name, str) for name in _listed(table, "category")):
             self.problem((*at, "category"), "category must be an array of column names")
+        if isinstance(table.get("engine"), str):
+            self.check_code(table["engine"], ENGINES, (*at, "engine"), "engine")
         for code, value in _mapped(table, "tolerance").items():
             place = (*at, "tolerance", code)
             self.check_code(code, tuple(TOLERANCES), place, "tolerance")
@@ -221,6 +227,7 @@ class _Reader:
             tolerance={**_mapped(suite, "tolerance"), **_mapped(table, "tolerance")},
             expect=_mapped(table, "expect"),
             where=self.where(at),
+            engine=table.get("engine", suite.get("engine", "nlme")),
         )
 
     def spec(self, table: Mapping[str, Any], at: tuple[str, ...]) -> ModelSpec | None:

@@ -74,7 +74,7 @@ def fit_case(case: Case) -> LmeResults:
     data = load_data(case.data, case.folder, case.category)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return fit_spec(case.spec, data)
+        return fit_spec(case.spec, data, case.engine)
 
 
 def check_case(case: Case) -> Outcome:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Callable
 
 import numpy as np
 import pytest
 
+import rbridge as rb
 from rbridge.core import parameters
 from rbridge.core.snapshot import ApVar
 from rbridge.errors import RWarning
 from rbridge.many.models import _record
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
-from tests.support.places import REFERENCE
+from tests.support.fits import recorded
 
 SEED = "orthodont-seed"
-
-
-@lru_cache(maxsize=None)
-def recorded(name: str) -> LmeResults:
-    return LmeResults(read_record(REFERENCE / "nlme" / f"{name}.json").snapshot)
 
 
 def with_apvar(factor: float) -> LmeResults:
@@ -52,6 +46,7 @@ TAKEN: dict[str, Callable[[LmeResults], Any]] = {
     "all intervals": lambda fit: fit.intervals(which="all"),
     "derive": lambda fit: fit.derive("icc = mean_var(subject) / total", method="delta"),
     "tidy": lambda fit: fit.tidy(method="delta"),
+    "ranef_params": rb.ranef_params,
 }
 
 
@@ -76,7 +71,7 @@ def test_nobody_else_is() -> None:
 
 def test_tables_say_it_in_a_note() -> None:
     fit = with_apvar(13)
-    table = fit.intervals(methods=["nlme", "log", "profile"])
+    table = fit.intervals(methods=["nlme", "log", "satterthwaite"])
     doubtful = table.note.str.contains("apVar is off")
     assert set(table.method[doubtful]) == {"nlme"} and doubtful.sum() == 4
     by_delta = fit.intervals(methods=["log", "wald"], vcov="delta")

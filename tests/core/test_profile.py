@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,17 +135,25 @@ MODELS: dict[str, tuple[str, str, str, str]] = {
 }
 
 
+@lru_cache(maxsize=None)
+def traced(name: str) -> tuple[Profiler, dict[str, Curve]]:
+    """The profile of a model, and the curve of each component and correlation."""
+    snapshot = realistic(*MODELS[name])
+    profiler = Profiler(snapshot)
+    wanted = component_quantities(snapshot)
+    return profiler, {label: profiler.curve(quantity) for label, quantity in wanted.items()}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_ends_of_profiles_against_a_simplex_search(name: str) -> None:
     """At each end the best dense log-density is χ²/2 below the top."""
     snapshot = realistic(*MODELS[name])
-    profiler, density = Profiler(snapshot), log_density(snapshot)
+    (profiler, curves), density = traced(name), log_density(snapshot)
     top = best(density, profiler.maximum.theta)
     np.testing.assert_allclose(profiler.maximum.log_lik, top, atol=1e-5)
     kinds, checked = theta(snapshot).kinds, 0
-    components = list(component_quantities(snapshot).items())[: len(kinds)]
-    for k, (label, quantity) in enumerate(components):
-        for end in set(ends(profiler.curve(quantity))) - {0.0, -1.0, 1.0, -np.inf, np.inf}:
+    for k, label in enumerate(list(curves)[: len(kinds)]):
+        for end in set(ends(curves[label])) - {0.0, -1.0, 1.0, -np.inf, np.inf}:
             start = admissible(density, profiler.maximum.theta, kinds, k, end)
             drop = 2 * (top - best(density, start, held=k))
             assert drop == pytest.approx(CRITICAL, abs=5e-3), label
@@ -205,10 +214,7 @@ def test_a_correlation_is_free_where_a_variance_may_be_zero() -> None:
 
 
 def test_curves_rise_through_zero_at_the_estimate() -> None:
-    snapshot = realistic(*MODELS["slope REML"])
-    profiler = Profiler(snapshot)
-    for name, quantity in component_quantities(snapshot).items():
-        curve = profiler.curve(quantity)
+    for name, curve in traced("slope REML")[1].items():
         assert (np.diff(curve.value) > 0).all() and (np.diff(curve.zeta) > -1e-6).all(), name
         at_zero = np.flatnonzero(curve.zeta == 0)
         assert curve.value[at_zero[0]] == pytest.approx(curve.estimate, rel=1e-9)

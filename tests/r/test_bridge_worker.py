@@ -148,3 +148,34 @@ def test_a_worker_that_cannot_be_started_is_a_session_error() -> None:
         patch.setattr(sys, "executable", "/no/such/python")
         with pytest.raises(SessionError, match="worker cannot be started"):
             rb.gls("y ~ x", grouped())
+
+
+def test_rpy2_in_another_thread_beside_an_isolated_rbridge() -> None:
+    script = (
+        FIT
+        + """
+import threading
+import rpy2.rinterface as ri
+ri.initr()
+told = ri.baseenv["parse"](text=ri.StrSexpVector(["sum(sqrt(1:1000))"]))
+stop = threading.Event()
+def theirs():
+    while not stop.is_set():
+        ri.baseenv["eval"](told)
+thread = threading.Thread(target=theirs)
+thread.start()
+with rb.set_isolation("process"):
+    fits = [rb.lme("y ~ x", data, "~ 1 | g").params.tolist() for _ in range(20)]
+stop.set(); thread.join()
+print(all(fit == fits[0] for fit in fits))
+"""
+    )
+    run = python(script)
+    assert run.stdout == "True\n", f"{run.returncode} {run.stderr[-500:]}"
+
+
+@pytest.mark.parametrize("packages", ["base", "NULL", "utils"])
+def test_r_starts_with_few_default_packages(packages: str) -> None:
+    script = FIT + 'print(len(rb.lme("y ~ x", data, "~ 1 | g").params))'
+    run = python(script, R_DEFAULT_PACKAGES=packages)
+    assert run.stdout == "2\n", run.stderr

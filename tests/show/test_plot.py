@@ -67,7 +67,10 @@ def test_nothing_is_clipped_and_no_labels_overlap(name):
             boxes = drawn_texts(axis, renderer)
             pairs = zip(boxes, boxes[1:])
             assert not any(one.overlaps(other) for one, other in pairs), ax.get_title(loc="left")
-    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_notebooks_show_a_picture():
+    assert GLS.varcomp_vcov().plot()._repr_png_().startswith(b"\x89PNG")
 
 
 def test_methods_without_an_interval_say_so():

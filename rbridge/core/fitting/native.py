@@ -23,12 +23,16 @@ from .start import least_squares
 Computed = Literal["fitted", "resid"]
 _STILL = 1e-9  # change of a computed covariate, relative to its size, at a fixed point
 _MOST_ROUNDS = 200
+_NOT_ASKED_FOR = "Approximate variance-covariance matrix not available"
 _NO_STRUCTURE = "there is no free structure parameter"
 _NOT_POSITIVE = "Non-positive definite approximate variance-covariance"
 
 
 def fit(
-    snapshot: FitSnapshot, computed: Mapping[int, Computed] | None = None
+    snapshot: FitSnapshot,
+    computed: Mapping[int, Computed] | None = None,
+    *,
+    with_apvar: bool = True,
 ) -> tuple[FitSnapshot, Maximum]:
     """Fit a model from its data alone.
 
@@ -39,6 +43,7 @@ def fit(
         and the coding (``natural``) and names of ``apvar``.
     computed : mapping of int to {"fitted", "resid"}, optional
         Components of the variance function whose covariate comes from the fit itself.
+    with_apvar : bool
 
     Returns
     -------
@@ -53,7 +58,7 @@ def fit(
     computed = computed or {}
     if not computed:
         found = estimate(snapshot)
-        return completed(snapshot, found), found
+        return completed(snapshot, found, with_apvar), found
     beta = least_squares(snapshot.X, snapshot.y)
     plain = Solution(beta, np.empty((0, 0)), (), (snapshot.X @ beta)[:, None])
     now = _weighted(snapshot, computed, plain)
@@ -63,8 +68,9 @@ def fit(
         change = _change(now, ahead, computed)
         now, found = ahead, maximise(ahead, found.theta)
         if change < _STILL:
-            return completed(now, found), found
-    return completed(now, replace(found, converged=False)), replace(found, converged=False)
+            return completed(now, found, with_apvar), found
+    found = replace(found, converged=False)
+    return completed(now, found, with_apvar), found
 
 
 def _weighted(
@@ -88,7 +94,7 @@ def _change(old: FitSnapshot, new: FitSnapshot, computed: Mapping[int, Computed]
     )
 
 
-def completed(snapshot: FitSnapshot, found: Maximum) -> FitSnapshot:
+def completed(snapshot: FitSnapshot, found: Maximum, with_apvar: bool = True) -> FitSnapshot:
     """The snapshot with all that follows from θ̂, as nlme defines it.
 
     Notes
@@ -116,7 +122,8 @@ def completed(snapshot: FitSnapshot, found: Maximum) -> FitSnapshot:
         converged=found.converged,
         warnings=(),
     )
-    return replace(at_estimates, apvar=apvar(at_estimates, model))
+    how = apvar(at_estimates, model) if with_apvar else ApVarUnavailable(_NOT_ASKED_FOR)
+    return replace(at_estimates, apvar=how)
 
 
 def apvar(snapshot: FitSnapshot, model: Model) -> ApVar | ApVarUnavailable:

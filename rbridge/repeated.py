@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .api import gls
+from .core.arrays import Array
 from .core.engine.covariance import correlation as correlation_matrix
 from .core.engine.model import model_at
 from .core.snapshot import FitSnapshot
 from .errors import DataError, FitError, SpecError
 from .frame.design import check_columns, check_frame
+from .model.spec import gls_spec
 from .model.structures import Structure, corAR1, corARMA, corCompSymm, corSymm, varIdent
 from .options import one_of
 from .r.nlme import Fitted
@@ -47,6 +48,8 @@ class CovarianceChoice:
         ``unstructured``, ``heterogeneous autoregressive`` …
     visits : tuple
         The visits in order.
+    visit, position : str
+        Columns of the visits, and of their positions 1, 2, 3 … that was added to the data.
     group : str or None
         Column whose groups have variances of their own.
     failed : mapping of str to str
@@ -55,6 +58,8 @@ class CovarianceChoice:
 
     name: str
     visits: tuple[Any, ...]
+    visit: str
+    position: str
     group: str | None
     failed: Mapping[str, str]
 
@@ -81,10 +86,43 @@ class MmrmResults(LmeResults):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "covariance": self.covariance}
 
+    def predict(
+        self, new_data: pd.DataFrame | None = None, level: Any = None, **options: Any
+    ) -> pd.Series | pd.DataFrame:
+        """Predictions, as :meth:`LmeResults.predict`; new data have their visits as the data had.
+
+        Raises
+        ------
+        DataError
+            A visit that the fit has not seen.
+        """
+        if new_data is not None:
+            new_data = _positioned(new_data, self.covariance)
+        return super().predict(new_data, level, **options)
+
+    def update(self, *args: Any, **changes: Any) -> LmeResults:
+        """None: the positions of the visits and the covariances tried belong to the call.
+
+        Raises
+        ------
+        SpecError
+        """
+        raise SpecError("an mmrm is not updated in parts: call rb.mmrm again with what changes")
+
     @property
     def cov_visits(self) -> pd.DataFrame:
         """The covariance matrix over the visits, (v, v); with ``group`` that of its first group."""
-        return visit_covariance(self.snapshot, self.covariance)
+        return self.cov_visits_of()
+
+    def cov_visits_of(self, group: Any = None) -> pd.DataFrame:
+        """The covariance matrix over the visits of one group, (v, v); by default of the first.
+
+        Raises
+        ------
+        SpecError
+            The fit has no ``group``, or not this one; the group has no row at a visit.
+        """
+        return visit_covariance(self.snapshot, self.covariance, group)
 
 
 def mmrm(
@@ -99,6 +137,7 @@ def mmrm(
     contrasts: Mapping[str, Any] | None = None,
     control: Mapping[str, Any] | None = None,
     na_action: str = "drop",
+    engine: str = "nlme",
 ) -> MmrmResults:
     """Mixed model for repeated measures: correlated visits, no random effects.
 
@@ -120,7 +159,7 @@ def mmrm(
     group : str, optional
         Column whose groups have their own variances; the correlations are common to all, for
         nlme has no correlation by group.
-    method, contrasts, control, na_action
+    method, contrasts, control, na_action, engine
         As for :func:`rbridge.gls`.
 
     Returns
@@ -140,49 +179,60 @@ def mmrm(
     -----
     The data that nlme gets have one column more, ``visit number``, 1, 2, 3 … in order of visits.
     """
-    check_frame(data)
-    check_columns(data, [subject, visit, *([group] if group else [])])
-    tried = [_name(each) for each in ([covariance] if isinstance(covariance, str) else covariance)]
-    if not tried:
-        raise SpecError("covariance is empty: name at least one")
-    visits = _visits(data[visit], visit, tried)
-    frame, position = _with_positions(data, subject, visit, visits)
+    tried = _names(covariance)
+    complete = _complete(formula, data, [subject, visit, *([group] if group else [])])
+    visits = _visits(data[visit][complete], visit, tried)
+    frame, position = _with_positions(data, complete, subject, visit, visits)
+    options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
     failed: dict[str, str] = {}
     for name in tried:
         correlation, weights = _structures(name, subject, visit, group, position, len(visits))
-        options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
+        structures: dict[str, Any] = {"correlation": correlation, "weights": weights}
         try:
-            fit = gls(
-                formula,
-                frame,
-                correlation=correlation,
-                weights=weights,
-                na_action=na_action,
-                **options,
-            )
+            fit = gls(formula, frame, na_action=na_action, **structures, **options)
         except FitError as error:
             failed[name] = str(error)
             continue
         if fit.converged:
-            choice = CovarianceChoice(name, tuple(visits), group, MappingProxyType(failed))
+            choice = CovarianceChoice(name, tuple(visits), visit, position, group, failed)
             return MmrmResults(fit.snapshot, fit.in_r("mmrm"), data.index, choice)
         failed[name] = f"not converged: {'; '.join(fit.warnings_)}"
     reasons = "\n".join(f"  {name}: {why}" for name, why in failed.items())
     raise FitError(f"no covariance held:\n{reasons}")
 
 
-def _name(covariance: str) -> str:
-    return str(
-        SHORT.get(covariance, one_of(SHORT.get(covariance, covariance), COVARIANCES, "covariance"))
-    )
+def _names(covariance: Any) -> list[str]:
+    """The full names of the covariances that are to be tried."""
+    asked = [covariance] if isinstance(covariance, str) else covariance
+    if not isinstance(asked, (list, tuple)) or not asked:
+        raise SpecError(f"covariance takes a name or a list of names, not {covariance!r}")
+    names = [SHORT.get(name, name) if isinstance(name, str) else name for name in asked]
+    return [one_of(name, COVARIANCES, "covariance") for name in names]
+
+
+def _complete(formula: str, data: pd.DataFrame, columns: Sequence[Any]) -> pd.Series:
+    """Which rows gls will take: those that miss nothing."""
+    check_frame(data)
+    for name in columns:
+        if not isinstance(name, str):
+            raise SpecError(f"subject, visit and group are names of columns, not {name!r}")
+    if len(set(columns)) < len(columns):
+        raise SpecError("subject, visit and group must be different columns")
+    check_columns(data, columns)
+    named = [name for name in gls_spec(formula).columns() if name in data]
+    check_columns(data, named)
+    return data[[*columns, *named]].notna().all(axis=1)
 
 
 def _visits(column: pd.Series, name: str, tried: Sequence[str]) -> list[Any]:
     """The visits in order."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        used = set(column.dropna())
+        used = set(column)
         return [visit for visit in column.cat.categories if visit in used]
-    visits = sorted(column.dropna().unique().tolist())
+    try:
+        visits: list[Any] = pd.Index(column.unique()).sort_values().tolist()
+    except TypeError:
+        raise DataError(f"column {name!r} mixes kinds of values, which have no order") from None
     ordered = [each for each in tried if "toeplitz" in each or "autoregressive" in each]
     if ordered and any(isinstance(visit, str) for visit in visits):
         raise DataError(
@@ -193,11 +243,11 @@ def _visits(column: pd.Series, name: str, tried: Sequence[str]) -> list[Any]:
 
 
 def _with_positions(
-    data: pd.DataFrame, subject: str, visit: str, visits: list[Any]
+    data: pd.DataFrame, complete: pd.Series, subject: str, visit: str, visits: list[Any]
 ) -> tuple[pd.DataFrame, str]:
     """The data with the visits as categories, and with their positions in a column of its own."""
-    known = data[[subject, visit]].notna().all(axis=1)
-    twice = data[known & data.duplicated([subject, visit])]
+    taken = data[complete]
+    twice = taken[taken.duplicated([subject, visit])]
     if len(twice):
         who, when = twice[[subject, visit]].iloc[0]
         raise DataError(f"column {visit!r}: {when!r} stands twice for {subject} {who!r}")
@@ -206,16 +256,34 @@ def _with_positions(
     position = VISIT
     while position in data:
         position += "_"
+    return _numbered(data, visit, position, visits), position
+
+
+def _numbered(data: pd.DataFrame, visit: str, position: str, visits: Sequence[Any]) -> pd.DataFrame:
     codes = pd.Categorical(data[visit], categories=visits)
     numbers = pd.Series(codes.codes, data.index).astype(float) + 1
-    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)}), position
+    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)})
+
+
+def _positioned(data: pd.DataFrame, choice: CovarianceChoice) -> pd.DataFrame:
+    """New data with the visits of the fit, where they have any."""
+    check_frame(data)
+    if choice.visit not in data:
+        return data
+    check_columns(data, [choice.visit])
+    known = data[choice.visit].isin(choice.visits)
+    if not known.all():
+        listed = ", ".join(map(str, choice.visits))
+        stranger = data[choice.visit][~known].iloc[0]
+        raise DataError(f"column {choice.visit!r}: {stranger!r} is no visit of the fit ({listed})")
+    return _numbered(data, choice.visit, choice.position, choice.visits)
 
 
 def _structures(
     name: str, subject: str, visit: str, group: str | None, position: str, n_visits: int
 ) -> tuple[Structure | None, Structure | None]:
     """nlme's correlation and variance function of a covariance over visits."""
-    own = name == "unstructured" or name.startswith(HETEROGENEOUS)
+    own = _by_visit(name)
     strata = [f"`{column}`" for column in ([visit] if own else []) + ([group] if group else [])]
     weights = varIdent(f"~ 1 | {' * '.join(strata)}") if strata else None
     form, bare = f"~ `{position}` | `{subject}`", name.removeprefix(HETEROGENEOUS)
@@ -228,18 +296,40 @@ def _structures(
     return correlations.get(bare), weights
 
 
-def visit_covariance(snapshot: FitSnapshot, choice: CovarianceChoice) -> pd.DataFrame:
-    """σ² S R S over the visits, (v, v)."""
-    v = len(choice.visits)
-    model = model_at(snapshot)
+def _by_visit(name: str) -> bool:
+    """Whether each visit has a variance of its own."""
+    return name == "unstructured" or name.startswith(HETEROGENEOUS)
+
+
+def visit_covariance(
+    snapshot: FitSnapshot, choice: CovarianceChoice, group: Any = None
+) -> pd.DataFrame:
+    """σ² S R S over the visits, (v, v), of one group."""
+    v, names = len(choice.visits), list(choice.visits)
     R = np.eye(v)
     if snapshot.cor is not None:
-        at = np.unique(snapshot.cor.covariate[:, 0])[:v, None]
-        R = correlation_matrix(snapshot.cor, model.cor_coefs, at)
-    sd = np.full(v, snapshot.sigma)
-    for var in snapshot.var:
-        own = len(var.strata) >= v
-        first = {str(s).split("*")[0]: x for s, x in reversed(list(zip(var.strata, var.values)))}
-        sd = sd * np.array([first[str(x)] if own else var.values[0] for x in choice.visits])
-    names = list(choice.visits)
+        first = float(snapshot.cor.covariate.min())
+        at = first + np.arange(v, dtype=float)[:, None]
+        R = correlation_matrix(snapshot.cor, model_at(snapshot).cor_coefs, at)
+    sd = snapshot.sigma * _deviations(snapshot, choice, group)
     return pd.DataFrame(np.outer(sd, sd) * R, names, names)
+
+
+def _deviations(snapshot: FitSnapshot, choice: CovarianceChoice, group: Any) -> Array:
+    """Standard deviation of each visit in one group, over σ."""
+    var = snapshot.var[0] if snapshot.var else None
+    known = dict(zip(var.strata, var.values)) if var else {}
+    visits = [str(visit) for visit in choice.visits] if _by_visit(choice.name) else [""]
+    if choice.group is None:
+        if group is not None:
+            raise SpecError("the fit has no group: mmrm(…, group=…) gives each its variances")
+        found = [known.get(visit, 1.0) for visit in visits]
+    else:
+        starts = [f"{visit}*" if visit else "" for visit in visits]
+        groups = dict.fromkeys(s[len(a) :] for a in starts for s in known if s.startswith(a))
+        chosen = one_of(next(iter(groups)) if group is None else str(group), groups, "group")
+        missing = [v for v, a in zip(visits, starts) if a + chosen not in known]
+        if missing:
+            raise SpecError(f"{choice.group} {chosen!r} has no row at {missing[0]}")
+        found = [known[a + chosen] for a in starts]
+    return np.broadcast_to(np.array(found), (len(choice.visits),))

@@ -1,0 +1,126 @@
+"""A fit found here: R builds the design, nlme fits nothing."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..core.arrays import Array, group_starts
+from ..core.fitting import native
+from ..core.fitting.maximum import Maximum
+from ..core.fixed_effects.containment import containment_df
+from ..core.pars import pars_names
+from ..core.snapshot import ApVar, FitSnapshot
+from ..errors import ConvergenceWarning, FitError, InformationError, SpecError
+from ..frame.design import Design
+from ..model.formula import Call, Name, Node
+from ..model.spec import ModelSpec
+from ..model.structures import Structure
+from ..r import nlme
+
+STOPPED = (
+    "the search here stopped before the optimum: centre and scale the predictors, or simplify the "
+    "random part"
+)
+_SUSPECT = 1e-10  # least eigenvalue of the scaled X'X below which nlme is asked about X
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model at the maximum found here, and what is known of that maximum."""
+
+    snapshot: FitSnapshot
+    maximum: Maximum
+
+
+def found_here(spec: ModelSpec, prepared: FitSnapshot, *, with_apvar: bool = True) -> Found:
+    """The fit of a prepared model without nlme's search.
+
+    Raises
+    ------
+    SpecError
+        The variance function needs more of the fit than its fitted values or residuals.
+    InformationError
+        There is no likelihood to climb.
+    """
+    wanted = with_apvar and spec.control.get("apVar", True)
+    ready = replace(prepared, apvar=_blank(spec, prepared), df=_df(prepared))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        snapshot, maximum = native.fit(ready, dict(computed(spec)), with_apvar=wanted)
+    if not maximum.converged:
+        snapshot = replace(snapshot, warnings=(STOPPED,))
+    return Found(snapshot, maximum)
+
+
+def fit_here(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> FitSnapshot:
+    """The same for users: R's own words where nlme would refuse, a warning where it stopped.
+
+    Raises
+    ------
+    FitError
+        As nlme's, where the fixed effects are singular or a group has too few rows.
+    """
+    if _doubtful(spec, prepared):
+        nlme.fit(spec, design)
+    try:
+        found = found_here(spec, prepared)
+    except (InformationError, np.linalg.LinAlgError) as error:
+        nlme.fit(spec, design)  # whose message says more
+        raise FitError(f"the search here failed ({error}): use engine='nlme'") from None
+    for text in found.snapshot.warnings:
+        warnings.warn(text, ConvergenceWarning, stacklevel=6)
+    return found.snapshot
+
+
+def _blank(spec: ModelSpec, prepared: FitSnapshot) -> ApVar:
+    """apVar without numbers: its names and its coding."""
+    names = pars_names(prepared, [group for group, _ in spec.random])
+    r = len(names)
+    return ApVar(names, np.zeros(r), np.zeros((r, r)), bool(spec.control.get("natural", True)))
+
+
+def _df(prepared: FitSnapshot) -> Array:
+    assert prepared.terms is not None
+    return containment_df(prepared, prepared.terms.assign).columns
+
+
+def _doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
+    """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
+    X = prepared.X
+    size = np.sqrt(np.einsum("ij,ij->j", X, X))
+    if not size.all() or np.linalg.eigvalsh(X.T @ X / np.outer(size, size))[0] < _SUSPECT:
+        return True
+    if not prepared.levels or spec.control.get("allow.n.lt.q", False):
+        return False
+    inner = prepared.levels[-1]
+    largest = np.diff([*group_starts(inner.codes), prepared.n]).max()
+    return bool(largest < len(inner.names))
+
+
+def computed(spec: ModelSpec) -> Iterator[tuple[int, native.Computed]]:
+    """Components of the variance function whose covariate comes from the fit, and what it is."""
+    if spec.weights is None:
+        return
+    parts: tuple[Structure, ...] = getattr(spec.weights, "parts", (spec.weights,))
+    for i, part in enumerate(parts):
+        formula = part.formula()
+        if formula is None or "." not in formula.columns:
+            continue
+        what = _of_the_fit(formula.rhs)
+        if what is None:
+            raise SpecError(
+                f"{part.r_class}({formula.text}): only fitted(.) and resid(.) as they are can be "
+                "computed here: use engine='nlme'"
+            )
+        yield i, what
+
+
+def _of_the_fit(node: Node) -> native.Computed | None:
+    if not isinstance(node, Call) or node.function not in ("fitted", "resid"):
+        return None
+    alone = len(node.args) == 1 and isinstance(node.args[0], Name) and node.args[0].name == "."
+    return node.function if alone else None  # type: ignore[return-value]
