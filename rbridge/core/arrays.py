@@ -12,4 +12,6 @@ Array = NDArray[Any]
 
 def group_starts(codes: Array) -> Array:
     """First row of each run of equal codes."""
-    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
+    first = np.ones(len(codes), dtype=bool)
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    return np.flatnonzero(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,13 +21,19 @@ from .arrays import Array
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
 
 
+_OWNED: dict[int, weakref.ref[Array]] = {}  # the arrays of all snapshots, by identity
+
+
 def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
-    """Replace the named array fields by owned read-only copies of the given shape."""
+    """Replace the named array fields by owned read-only copies of the given shape.
+
+    An array that another snapshot owns already is shared: nobody can write to it.
+    """
     for name, shape in shapes.items():
         value = getattr(obj, name)
         if value is None:
             continue
-        array = np.array(value, order="C")
+        array = value if _is_owned(value) else np.array(value, order="C")
         if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
             array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"
@@ -36,7 +43,18 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         if array.ndim != len(shape) or wrong_length:
             raise SnapshotError(f"{where} has shape {array.shape}, expected {shape}")
         array.flags.writeable = False
+        _OWNED[id(array)] = weakref.ref(array, partial(_forget, id(array)))
         object.__setattr__(obj, name, array)
+
+
+def _is_owned(value: Any) -> bool:
+    """Whether a snapshot made this very array, and it is still as it was made."""
+    known = _OWNED.get(id(value))
+    return known is not None and known() is value and not value.flags.writeable
+
+
+def _forget(key: int, _: object) -> None:
+    _OWNED.pop(key, None)
 
 
 @dataclass(frozen=True)

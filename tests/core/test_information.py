@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbridge.core.engine import layout
-from rbridge.core.engine.contractions import contract
+from rbridge.core.engine.absorb import Moments
+from rbridge.core.engine.contractions import absorbed, contract
 from rbridge.core.engine.dense import dense_forms
-from rbridge.core.engine.model import model_at
+from rbridge.core.engine.model import Model, model_at
 from rbridge.core.information import (
     Kind,
     information,
@@ -23,7 +24,7 @@ from rbridge.core.information import (
 )
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.parameters import theta
-from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock
+from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock, VarFunc
 from rbridge.errors import InformationError, SpecError
 from tests.support import brute, designs, references
 
@@ -107,11 +108,79 @@ def test_seed(kind: Kind) -> None:
     np.testing.assert_allclose(result.inverse()[at, at], 0.1724309, atol=5e-7)
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("q", [1, 2, 3])
+def test_one_level_is_the_recursion(q: int, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of one to five rows, so that Z'Z of some is singular; columns of Z outside X."""
+    rng = np.random.default_rng(q)
+    codes = designs.groups([1, 2, 3, 4, 5, 1, 2, 2, 3, 5])
+    Z = np.column_stack([np.ones(len(codes)), rng.normal(size=(len(codes), 2))])[:, :q]
+    A = rng.normal(size=(q, q))
+    fit = designs.fit(
+        np.column_stack([np.ones(len(codes)), rng.normal(size=len(codes))]),
+        100 + rng.normal(size=len(codes)),
+        [designs.level(codes, Z, size * A @ A.T)],
+    )
+    quick = contract(fit)
+    monkeypatch.setattr("rbridge.core.engine.contractions.one_level", _by_recursion)
+    slow = contract(fit)
+    near = 1e-10 * max(size, 1.0)  # the recursion subtracts, and so loses what D has more than σ²
+    for name in ("log_det", "quad", "trace1", "quad1", "trace2", "quad2", "quad2_fixed"):
+        ours, theirs = getattr(quick, name), getattr(slow, name)
+        np.testing.assert_allclose(ours, theirs, rtol=near, err_msg=name)
+    for name in ("cross", "cross1", "cross2", "residual1"):
+        ours, theirs = getattr(quick.fixed, name), getattr(slow.fixed, name)
+        close = 1e-10 * np.abs(theirs).max()
+        np.testing.assert_allclose(ours, theirs, rtol=near, atol=close, err_msg=name)
+
+
+@pytest.mark.parametrize("var_class", ["varIdent", "varPower", "varConstPower", "varExp"])
+def test_strata_are_their_rows(var_class: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cross-products by stratum against a weight for each row; both against dense algebra."""
+    rng = np.random.default_rng(3)
+    codes = designs.groups([6, 9, 7, 8, 11, 7])
+    n, Z = len(codes), np.ones((len(codes), 1))
+    X, y = np.column_stack([Z, rng.normal(size=n)]), rng.normal(size=n)
+    strata = rng.integers(0, 2, n)
+    ident = var_class == "varIdent"
+    names = ("0", "1") if ident else (("const", "power") if "Const" in var_class else ("power",))
+    values = np.array([1.0, 1.7] if ident else [0.7, 0.4][: len(names)])
+    free = np.array([False, True]) if ident else np.ones(len(names), dtype=bool)
+    given = (None, strata, ("0", "1")) if ident else (1.0 + 2 * strata, None)
+    var = VarFunc(var_class, "", names, values, free, *given)
+    fit = designs.fit(X, y, [designs.level(codes, Z, np.eye(1))], var=[var])
+    assert layout.layout(fit).strata is not None
+    grouped = contract(fit)
+    monkeypatch.setattr(layout, "_MOST_STRATA", 0)
+    again = replace(fit)
+    assert layout.layout(again).strata is None
+    exact = dense_forms(fit, model_at(fit), "REML", "oracle")
+    for forms in (grouped, contract(again)):
+        assert forms.log_likelihood == pytest.approx(exact.log_likelihood, rel=1e-12)
+        for name in ("trace1", "quad1", "trace2", "quad2", "quad2_fixed", "trace3", "quad3"):
+            ours, theirs = getattr(forms, name), getattr(exact, name)
+            close = 1e-12 * np.abs(theirs).max(initial=0)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=close, err_msg=name)
+
+
+def _by_recursion(design: layout.Layout, model: Model, derivatives: bool) -> Moments:
+    return absorbed(design, model, 0, design.n, derivatives)
+
+
 # What must not matter ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "name", ["nested", "repeated", "slope + ARMA(2,1)", "nested + Comb", "gls + AR1", "gls + Comb"]
+    "name",
+    [
+        "slope",
+        "nested",
+        "repeated",
+        "slope + ARMA(2,1)",
+        "nested + Comb",
+        "gls + AR1",
+        "gls + Comb",
+    ],
 )
 def test_cutting_into_chunks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = designs.CASES[name]

@@ -50,6 +50,13 @@ class Moments:
         return Moments(*(a + b for a, b in zip(vars(self).values(), vars(other).values())))
 
 
+def without_parameters(F0: Array, log_det: float) -> Moments:
+    """F0 and log det V alone."""
+    k, m = F0.shape[1:]
+    F1, F2 = np.zeros((0, k, k, m)), np.zeros((0, 0, k, k, m))
+    return Moments(F0, F1, F2, F1, log_det, np.zeros(0), np.zeros((0, 0)), np.zeros(0))
+
+
 def absorb(
     cells: Moments, z: Sequence[int], D: Array, E: Array, keep: Sequence[int], starts: Starts
 ) -> Moments:
@@ -81,7 +88,7 @@ def absorb(
     """
     z, keep = list(z), list(keep)
     G = cells.F0[np.ix_(z, z)]
-    N, log_det = _inverse(np.eye(len(z))[..., None] + np.einsum("zv,vwm->zwm", D, G))
+    N, log_det = inverse(np.eye(len(z))[..., None] + np.einsum("zv,vwm->zwm", D, G))
     A = np.einsum("izm,zwm->iwm", cells.F0[:, z], N)  # B'V'⁻¹Z
     K = np.einsum("zvm,vw->zwm", N, D)
     reduced = _reduce(cells, z, K, np.einsum("zw,iwm->zim", D, A), N, log_det)
@@ -205,7 +212,7 @@ def _sum_of_products(AE: Array, rows: Array, starts: Starts) -> Array:
     return _sum(np.einsum("eizm,rzjm->erijm", AE, rows), starts)
 
 
-def _inverse(M: Array) -> tuple[Array, float]:
+def inverse(M: Array) -> tuple[Array, float]:
     """Inverse of the (q, q) matrix of each cell, and the sum of their log determinants."""
     if len(M) == 1:
         log_det = _total_log(M)
@@ -218,8 +225,8 @@ def _inverse(M: Array) -> tuple[Array, float]:
     cells_first = np.ascontiguousarray(M.transpose(2, 0, 1))
     sign, log_dets = np.linalg.slogdet(cells_first)
     _total_log(sign)
-    inverse = np.linalg.inv(cells_first).transpose(1, 2, 0)
-    return np.ascontiguousarray(inverse), float(log_dets.sum())
+    found = np.linalg.inv(cells_first).transpose(1, 2, 0)
+    return np.ascontiguousarray(found), float(log_dets.sum())
 
 
 def _total_log(det: Array) -> float:

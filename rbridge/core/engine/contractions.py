@@ -19,6 +19,7 @@ from .dense import dense_forms
 from .forms import FixedForms, Forms, Method
 from .layout import Layout, NotNested, between, layout, map_log_det
 from .model import Model, model_at
+from .one_level import one_level
 from .within import base_moments, base_pairs
 
 
@@ -61,9 +62,7 @@ def contract(
         design = layout(snapshot)
     except NotNested as error:
         return dense_forms(snapshot, model, method, str(error))
-    chunks = design.chunks(1 + model.n_base) if model.structured else design.chunks_of_cells()
-    total = reduce(add, (_chunk(design, model, *rows, derivatives) for rows in chunks))
-    return _forms(design, model, method, total)
+    return _forms(design, model, method, _total(design, model, derivatives))
 
 
 def _method(snapshot: FitSnapshot, method: str | None) -> Method:
@@ -72,7 +71,16 @@ def _method(snapshot: FitSnapshot, method: str | None) -> Method:
     return one_of(chosen, allowed, "method", quote=True, error=SnapshotError)
 
 
-def _chunk(design: Layout, model: Model, start: int, stop: int, derivatives: bool) -> Moments:
+def _total(design: Layout, model: Model, derivatives: bool) -> Moments:
+    """Moments of all the data, as one cell."""
+    if len(design.starts) == 1 and not model.structured:
+        return one_level(design, model, derivatives)
+    by_rows = model.structured and design.strata is None
+    chunks = design.chunks(1 + model.n_base) if by_rows else design.chunks_of_cells()
+    return reduce(add, (absorbed(design, model, *rows, derivatives) for rows in chunks))
+
+
+def absorbed(design: Layout, model: Model, start: int, stop: int, derivatives: bool) -> Moments:
     """Moments of some whole outermost groups, with every level absorbed, as one cell."""
     inside = [between(starts, start, stop) for starts in design.starts]
     cells = inside[-1] if inside else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,16 +11,33 @@ import numpy as np
 
 from ...errors import InformationError
 from ..arrays import Array, group_starts
-from ..snapshot import CorStruct, FitSnapshot
+from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from .correlation import is_markov
 from .covariance import Rows
+from .groups import GroupSums
 
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
+_MOST_STRATA = 16
 CELLS = 8_192  # innermost groups at a time, likewise, where their rows are summed already
 
 
 class NotNested(Exception):
     """The groups do not nest, so levels cannot be absorbed one after another."""
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Rows whose residual variance is the same whatever the coefficients are.
+
+    Attributes
+    ----------
+    codes : (n,) int array
+    first : (s,) int array
+        A row of each stratum.
+    """
+
+    codes: Array
+    first: Array
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,8 @@ class Layout:
         First row of each correlation group.
     order : (n,) int array or None
         Rows in order of time within each correlation group, where they are not so already.
+    strata : Strata or None
+        Where residuals are uncorrelated and of a few variances only.
     """
 
     columns: tuple[Array, ...]
@@ -56,6 +75,7 @@ class Layout:
     starts: tuple[Array, ...]
     cor_starts: Array
     order: Array | None
+    strata: Strata | None = None
 
     @property
     def n(self) -> int:
@@ -85,12 +105,42 @@ class Layout:
         cells = self.starts[-1] if self.starts else None
         if cells is None:
             return symmetric_sums(self._stacked(0, self.n), self._stacked(0, self.n), None)
-        ends = cells[CELLS::CELLS].tolist()
-        parts = []
-        for start, stop in zip([0, *ends], [*ends, self.n]):
+        parts, ends = [], np.append(cells, self.n)
+        for at in slices_of_cells(len(cells)):
+            start, stop = ends[at.start], ends[at.stop]
             B = self._stacked(start, stop)
-            parts.append(symmetric_sums(B, B, between(cells, start, stop)))
+            parts.append(symmetric_sums(B, B, cells[at] - start))
         return np.concatenate(parts, axis=-1)
+
+    def cross_of_strata(self, start: int, stop: int) -> tuple[Array, Array]:
+        """B'B of each stratum and cell among the rows ``start:stop``; how many rows, (s, m)."""
+        cross, counts = self._cross_of_strata
+        if not self.starts:
+            return cross, counts
+        first, last = np.searchsorted(self.starts[-1], (start, stop))
+        return cross[..., first:last], counts[:, first:last]
+
+    @cached_property
+    def _cross_of_strata(self) -> tuple[Array, Array]:
+        """(s, k, k, m) and (s, m), of all cells."""
+        assert self.strata is not None
+        cells = self.starts[-1] if self.starts else np.zeros(1, dtype=int)
+        cell = np.repeat(np.arange(len(cells)), np.diff(np.append(cells, self.n)))
+        k, s = len(self.columns), len(self.strata.first)
+        cross, counts = np.zeros((s, k, k, len(cells))), np.zeros((s, len(cells)))
+        for stratum in range(s):
+            rows = np.flatnonzero(self.strata.codes == stratum)
+            present = group_starts(cell[rows])
+            B = np.stack([column[rows] for column in self.columns])
+            at = cell[rows[present]]
+            cross[stratum][..., at] = symmetric_sums(B, B, present)
+            counts[stratum, at] = np.diff(np.append(present, len(rows)))
+        return cross, counts
+
+    @cached_property
+    def groups(self) -> GroupSums:
+        """Of the one level that there is."""
+        return GroupSums.of(self.cross, self.z[0], self.needed(0))
 
     def cross_of(self, start: int, stop: int) -> Array:
         """:attr:`cross` of the innermost groups among the rows ``start:stop``."""
@@ -122,13 +172,26 @@ def layout(snapshot: FitSnapshot) -> Layout:
     NotNested, InformationError
         As :func:`lay_out`.
     """
-    key = id(snapshot)
-    known = _KEPT.get(key)
+    known = _KEPT.get(id(snapshot))
     if known is not None and known[0]() is snapshot:
         return known[1]
     found = lay_out(snapshot)
-    _KEPT[key] = weakref.ref(snapshot, lambda _: _KEPT.pop(key, None)), found
+    _keep(snapshot, found)
     return found
+
+
+def _keep(snapshot: FitSnapshot, found: Layout) -> None:
+    key = id(snapshot)
+    _KEPT[key] = weakref.ref(snapshot, lambda _: _KEPT.pop(key, None)), found
+
+
+def keep_for(snapshot: FitSnapshot, known: FitSnapshot) -> FitSnapshot:
+    """``snapshot`` itself, which has the design of ``known``, and from now on its layout."""
+    try:
+        _keep(snapshot, layout(known))
+    except NotNested:  # the dense path has no layout
+        pass
+    return snapshot
 
 
 def lay_out(snapshot: FitSnapshot) -> Layout:
@@ -156,7 +219,29 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     groups.append([snapshot.y - snapshot.X @ snapshot.beta])
     columns, (*z, x, y) = _distinct(groups)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
-    return Layout(tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order)
+    cells = max(len(starts[-1]) if starts else 0, 1)
+    strata = None if cor is not None else _strata(snapshot.var, cells * max(len(columns), 8))
+    return Layout(
+        tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order, strata
+    )
+
+
+def _strata(var: Sequence[VarFunc], size: int) -> Strata | None:
+    """Strata of the rows, where the cross-products of each take less than four copies of the rows.
+
+    ``size``: the number of cells times that of columns.
+    """
+    given = [x for v in var for x in (v.codes, v.covariate) if x is not None]
+    most = 4 * len(given[0]) // size if given else 0
+    codes = np.zeros(0, dtype=int)
+    for column in given:
+        if len(np.unique(column[: 2 * _MOST_STRATA])) > min(most, _MOST_STRATA):
+            return None
+        inverse = np.unique(column, return_inverse=True)[1].reshape(-1)
+        codes = codes * (inverse.max() + 1) + inverse if len(codes) else inverse
+    distinct, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+    few = 0 < len(distinct) <= min(most, _MOST_STRATA)
+    return Strata(codes.reshape(-1), first) if few else None
 
 
 def conditioned(X: Array) -> tuple[Array, Array]:
@@ -164,10 +249,11 @@ def conditioned(X: Array) -> tuple[Array, Array]:
 
     Also the upper triangular T with X = QT, the identity in the first case.
     """
-    lengths = np.sqrt(np.einsum("ij,ij->j", X, X))
+    cross = np.einsum("ij,ik->jk", X, X)  # in this shape faster than a product of matrices
+    lengths = np.sqrt(np.diagonal(cross))
     if not (lengths > 0).all():
         raise InformationError("the fixed-effects design is singular")
-    if not len(lengths) or np.linalg.cond(X.T @ X / np.outer(lengths, lengths)) < 1e5:
+    if not len(lengths) or np.linalg.cond(cross / np.outer(lengths, lengths)) < 1e5:
         return X, np.eye(len(lengths))
     Q, T = np.linalg.qr(X / lengths)
     if np.abs(np.diagonal(T)).min() < 1e-12:
@@ -203,6 +289,11 @@ def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, .
         return len(kept) - 1
 
     return kept, [tuple(place(column) for column in group) for group in groups]
+
+
+def slices_of_cells(m: int) -> Iterator[slice]:
+    """The m innermost groups, ``CELLS`` at a time."""
+    return (slice(start, min(start + CELLS, m)) for start in range(0, m, CELLS))
 
 
 def symmetric_sums(X: Array, Y: Array, cells: Array | None) -> Array:

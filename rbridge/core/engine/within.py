@@ -8,9 +8,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from ..arrays import Array
-from .absorb import Moments, Starts
+from .absorb import Moments, Starts, without_parameters
 from .correlation import Correlation, correlation_operator
-from .covariance import relative_deviations
+from .covariance import Rows, relative_deviations
 from .layout import Layout, between, symmetric_sums
 from .model import Model
 
@@ -36,6 +36,9 @@ def base_moments(
     log_det = n * np.log(model.sigma_sq)
     if not model.structured:
         moments = without_parameters(design.cross_of(start, stop) / model.sigma_sq, log_det)
+        return _with_scale(moments, model, n) if derivatives else moments
+    if model.cor is None:
+        moments = _uncorrelated(design, model, start, stop, cells, derivatives)
         return _with_scale(moments, model, n) if derivatives else moments
     rows = design.rows(start, stop)
     B = np.stack([column[rows] for column in design.columns])
@@ -67,10 +70,67 @@ def _with_scale(moments: Moments, model: Model, n: int) -> Moments:
     return replace(moments, F1=F1, F2=F2, trace1=trace1, trace2=trace2)
 
 
-def without_parameters(F0: Array, log_det: float) -> Moments:
-    k, m = F0.shape[1:]
-    F1, F2 = np.zeros((0, k, k, m)), np.zeros((0, 0, k, k, m))
-    return Moments(F0, F1, F2, F1, log_det, np.zeros(0), np.zeros((0, 0)), np.zeros(0))
+def _uncorrelated(
+    design: Layout, model: Model, start: int, stop: int, cells: Starts, derivatives: bool
+) -> Moments:
+    """Moments where V = σ²S²: weighted sums of the cross-products of rows, or of strata."""
+    strata = design.strata
+    rows: Rows = slice(start, stop) if strata is None else strata.first
+    s, first, second = relative_deviations(model.var, model.var_coefs, rows)
+    weights: Array = _weights(s, first, second, derivatives) / model.sigma_sq
+    if strata is None:
+        B = np.stack([column[start:stop] for column in design.columns])
+        F, count = _weighted_sums(weights, B, cells), np.ones(stop - start)
+    else:
+        cross, counts = design.cross_of_strata(start, stop)
+        F, count = np.tensordot(weights, cross, 1), counts.sum(axis=1)
+    log_det = float(count @ np.log(model.sigma_sq * s**2))
+    if not derivatives:
+        return without_parameters(F[0], log_det)
+    return _of_weighted(F, first, second, count, log_det)
+
+
+def _weights(s: Array, first: Array, second: Array, derivatives: bool) -> Array:
+    """Of a row's cross-products in F0, each of F1, and F2 and F3 by :func:`base_pairs`."""
+    one: Array = 1 / s**2
+    if not derivatives:
+        return one[None]
+    pairs = base_pairs(len(first))
+    products = [first[a] * first[b] for a, b in pairs]
+    third = [2 * (second[a, b] + w) for (a, b), w in zip(pairs, products)]
+    factors = [np.ones(len(s)), *(2 * first), *(4 * w for w in products), *third]
+    return np.asarray(np.array(factors) * one)
+
+
+def _weighted_sums(weights: Array, B: Array, cells: Starts) -> Array:
+    """Σ over the rows of each cell of w b b': (t, n) and (k, n) to (t, k, k, m)."""
+    if cells is None:
+        return np.asarray(np.stack([(w * B) @ B.T for w in weights])[..., None])
+    out = np.empty((len(weights), len(B), len(B), len(cells)))
+    for i, left in enumerate(B):
+        for j in range(i, len(B)):
+            sums = np.add.reduceat(weights * (left * B[j]), cells, axis=1)
+            out[:, i, j] = out[:, j, i] = sums
+    return out
+
+
+def _of_weighted(F: Array, first: Array, second: Array, count: Array, log_det: float) -> Moments:
+    r = len(first)
+    pairs = base_pairs(r)
+    F2 = np.empty((r, r, *F.shape[1:]))
+    trace3 = 2 * np.array([count @ (second[a, b] + first[a] * first[b]) for a, b in pairs])
+    for (a, b), value in zip(pairs, F[1 + r :]):
+        F2[a, b] = F2[b, a] = value
+    return Moments(
+        F[0],
+        F[1 : 1 + r],
+        F2,
+        F[1 + r + len(pairs) :],
+        log_det,
+        2 * first @ count,
+        4 * (first * count) @ first.T,
+        trace3,
+    )
 
 
 class _Whitened:

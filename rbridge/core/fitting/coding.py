@@ -43,17 +43,21 @@ class Factor:
         return cls(block, block_basis(block), _squares(block))
 
     def factor(self, delta: Array) -> Array:
-        """l of (n_e,) ``delta``, an indefinite one first brought back into the cone."""
+        """l of (..., n_e) ``delta``, an indefinite one first brought back into the cone."""
         D, q = np.tensordot(delta, self.E, 1), len(self.block.names)
         if self.block.pd_class in ("pdIdent", "pdDiag"):
             return np.asarray(np.sqrt(np.maximum(delta, 0)))
         if self.block.pd_class == "pdCompSymm":
-            values = [delta[0] - delta[1], delta[0] + (q - 1) * delta[1]]
+            first, second = delta[..., 0], delta[..., 1]
+            values = np.stack([first - second, first + (q - 1) * second], axis=-1)
             return np.asarray(np.sqrt(np.maximum(values, 0)))
-        unit = np.sqrt(np.diag(D).clip(min=1e-300))
-        roots, vectors = np.linalg.eigh(D / np.outer(unit, unit))
-        R: Array = np.linalg.qr((vectors * np.sqrt(roots.clip(min=0))).T, mode="r") * unit
-        return np.asarray((R * np.where(np.diag(R) < 0, -1.0, 1.0)[:, None])[vech(q)])
+        unit = np.sqrt(np.diagonal(D, axis1=-2, axis2=-1).clip(min=1e-300))
+        roots, vectors = np.linalg.eigh(D / (unit[..., :, None] * unit[..., None, :]))
+        halved = vectors * np.sqrt(roots.clip(min=0))[..., None, :]
+        R = np.linalg.qr(halved.swapaxes(-1, -2), mode="r") * unit[..., None, :]
+        sign = np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
+        row, column = vech(q)
+        return np.asarray((R * sign[..., None])[..., row, column])
 
 
 def _squares(block: PdBlock) -> Array:

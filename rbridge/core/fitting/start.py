@@ -11,15 +11,16 @@ import numpy as np
 from ...errors import InformationError
 from ..arrays import Array, group_starts
 from ..engine.contractions import contract
+from ..engine.layout import keep_for
 from ..parameters import free_cor, tau_basis
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from ..unconstrained import LOG_RANGE, logged
 from .surface import Surface, at_best_scale
 
-_PRIOR = 0.4  # variance of a random effect's contribution, in units of the residual variance
+PRIOR = 0.4  # variance of a random effect's contribution, in units of the residual variance
 _KINKED = ("corLin", "corSpher")
-_LEAST_SIGMA = 0.05  # of σ², likewise after one step
-_LEAST_SHARE = 1e-3  # of that prior: how near to singular a start may be
+LEAST_SIGMA = 0.05  # of σ², likewise after one step
+LEAST_SHARE = 1e-3  # of that prior: how near to singular a start may be
 
 
 def starts(surface: Surface) -> list[Array]:
@@ -52,7 +53,7 @@ def _peaks(surface: Surface, curve: list[Array]) -> Iterator[tuple[float, Array]
 
 def _prior(Z: Array, E: Array, sigma_sq: float) -> Array:
     """θ of a diagonal D whose every effect contributes as much as the prior says."""
-    each = _PRIOR * sigma_sq / np.maximum(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1), 1e-300)
+    each = PRIOR * sigma_sq / np.maximum(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1), 1e-300)
     diagonal = np.einsum("ekk,k->e", E, each)
     return np.asarray(diagonal / np.maximum(np.einsum("ekk->e", E), 1))
 
@@ -103,8 +104,8 @@ def _mivque(surface: Surface, u: Array) -> Array:
         linear = np.r_[0:n_tau, ([] if surface.fixed else [len(theta) - 1])].astype(int)
         theta[linear] = _scored(_held_structures(snapshot, base), theta[linear])
     for place, E in _levels(snapshot):
-        least = _LEAST_SHARE * np.tensordot(np.concatenate(prior)[place], E, 1)
-        theta[place] = _inside(theta[place], E, least)
+        least = LEAST_SHARE * np.tensordot(np.concatenate(prior)[place], E, 1)
+        theta[place] = inside(theta[place], E, least)
     psi = surface.psi(theta)
     psi[n_tau : n_tau + len(u)] = u
     return psi
@@ -122,7 +123,7 @@ def _scored(snapshot: FitSnapshot, theta: Array) -> Array:
         except (InformationError, np.linalg.LinAlgError):
             return theta
     if not snapshot.fixed_sigma:
-        found[-1] = max(found[-1], _LEAST_SIGMA * theta[-1])
+        found[-1] = max(found[-1], LEAST_SIGMA * theta[-1])
     return np.asarray(found) if np.isfinite(found).all() else theta
 
 
@@ -139,7 +140,7 @@ def _held_structures(snapshot: FitSnapshot, base: Array) -> FitSnapshot:
         values, free = np.array(var.values, dtype=float), var.free.astype(bool)
         values[free], base = base[: free.sum()], base[free.sum() :]
         weights.append(replace(var, values=values, free=np.zeros(len(free), dtype=bool)))
-    return replace(snapshot, cor=cor, var=tuple(weights))
+    return keep_for(replace(snapshot, cor=cor, var=tuple(weights)), snapshot)
 
 
 def _levels(snapshot: FitSnapshot) -> Iterator[tuple[slice, Array]]:
@@ -150,14 +151,15 @@ def _levels(snapshot: FitSnapshot) -> Iterator[tuple[slice, Array]]:
         start += len(E)
 
 
-def _inside(tau: Array, E: Array, least: Array) -> Array:
-    """τ with D ≥ ``least``, a diagonal matrix: eigenvalues below it are lifted."""
-    unit = np.sqrt(np.diag(least))
-    values, vectors = np.linalg.eigh(np.tensordot(tau, E, 1) / np.outer(unit, unit))
-    if values[0] >= 1:
-        return tau
-    D = (vectors * np.maximum(values, 1)) @ vectors.T * np.outer(unit, unit)
-    return np.asarray(np.einsum("eij,ij->e", E, D) / np.einsum("eij->e", E))
+def inside(tau: Array, E: Array, least: Array) -> Array:
+    """τ (..., e) with D ≥ ``least`` (..., q, q), a diagonal matrix: lower eigenvalues lifted."""
+    unit = np.sqrt(np.diagonal(least, axis1=-2, axis2=-1))
+    both = unit[..., :, None] * unit[..., None, :]
+    values, vectors = np.linalg.eigh(np.tensordot(tau, E, 1) / both)
+    lifted = vectors * np.maximum(values, 1)[..., None, :]
+    D = lifted @ vectors.swapaxes(-1, -2) * both
+    found = np.einsum("eij,...ij->...e", E, D) / np.einsum("eij->e", E)
+    return np.asarray(np.where(values[..., :1] >= 1, tau, found))
 
 
 # --- the structures -----------------------------------------------------------------------------

@@ -12,10 +12,10 @@ import numpy as np
 
 from ...errors import SpecError
 from ..arrays import Array
-from ..engine.absorb import Moments, absorb
+from ..engine.absorb import Moments, absorb, without_parameters
 from ..engine.layout import Layout, NotNested, between, layout
 from ..engine.model import Model, model_at
-from ..engine.within import base_moments, without_parameters
+from ..engine.within import base_moments
 from ..snapshot import FitSnapshot
 
 Block = dict[int, Array]  # by the level b of the columns: (q_a, q_b, m_a)
