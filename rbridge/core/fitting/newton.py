@@ -10,14 +10,14 @@ import numpy as np
 from ..arrays import Array
 from .surface import Evaluation
 
-_FLAT = 2e-7  # slope at a maximum, per standard error
-_RADIUS = 4.0  # standard errors; where the first step may always lead
-_FAR = 0.5  # of a coordinate, and where the first step may lead too
-_GROWTH = 16.0  # of the radius, at most
-_LEAST_RADIUS = 1e-12
-_MOST_STEPS = 200
-_ROUNDING = 4e-15  # of a log-likelihood, relative to the sum of the terms in it
-_RISING = 1e-9  # rise of the log-likelihood within the radius that is worth a step
+FLAT = 2e-7  # slope at a maximum, per standard error
+RADIUS = 4.0  # standard errors; where the first step may always lead
+FAR = 0.5  # of a coordinate, and where the first step may lead too
+GROWTH = 16.0  # of the radius, at most
+LEAST_RADIUS = 1e-12
+MOST_STEPS = 200
+ROUNDING = 4e-15  # of a log-likelihood, relative to the sum of the terms in it
+RISING = 1e-9  # rise of the log-likelihood within the radius that is worth a step
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,18 @@ def climb(
     if found is None:
         return None
     point, now = found
-    radius = max(_RADIUS, _FAR * now.reach)
-    widest = _GROWTH * radius
-    for _ in range(_MOST_STEPS):
+    radius = max(RADIUS, FAR * now.reach)
+    widest = GROWTH * radius
+    for _ in range(MOST_STEPS):
         step, rise = trust_step(now.gradient, now.hessian, radius)
-        if now.slope < _FLAT and rise < _RISING:
+        if now.slope < FLAT and rise < RISING:
             return point, True
-        noise = _ROUNDING * now.size
+        noise = ROUNDING * now.size
         tried = at(point.psi + now.axes @ step)
         gain = -np.inf if tried is None else tried[1].value - now.value
         if rise < 10 * noise:  # too little to be seen in the value: the slope decides
             if tried is None or gain < -1e3 * noise or tried[1].slope > now.slope / 2:
-                return point, now.slope < 1e3 * _FLAT
+                return point, now.slope < 1e3 * FLAT
             point, now = tried
             continue
         length = float(np.linalg.norm(step))
@@ -133,6 +133,6 @@ def climb(
             radius = min(2 * radius, widest)
         if tried is not None and gain > 1e-4 * rise:
             point, now = tried
-        elif radius < _LEAST_RADIUS:
+        elif radius < LEAST_RADIUS:
             break
     return point, False
