@@ -10,7 +10,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     r-base-dev r-cran-jsonlite r-cran-nlme r-cran-lme4 r-cran-pbkrtest r-cran-lmertest r-cran-emmeans \
     r-cran-clubsandwich r-cran-mvtnorm r-cran-checkmate r-cran-generics r-cran-lifecycle r-cran-rcpp \
     r-cran-rcppeigen r-cran-stringr r-cran-testthat r-cran-tibble r-cran-tmb \
-    r-cran-cubature r-cran-readxl r-cran-teachingdemos
+    r-cran-mitml r-cran-cubature r-cran-readxl r-cran-teachingdemos
 
 mkdir -p "$library"
 R_LIBS="$library" MAKEFLAGS=-j2 Rscript - "$library" <<'R'

@@ -148,7 +148,7 @@ fit_record <- function(spec, fit) {
        cor = cor_values(fit$modelStruct$corStruct), var = var_values(fit$modelStruct$varStruct))
 }
 
-# The design, rows ordered by the groups: what tests/core/designs.py makes a snapshot from.
+# The design, rows ordered by the groups: what tests/support/designs.py makes a snapshot from.
 design_record <- function(spec, fit, data) {
   is_lme <- inherits(fit, "lme")
   cor <- fit$modelStruct$corStruct

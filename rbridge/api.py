@@ -12,9 +12,27 @@ from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit import engine as engines
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
+from .options import told_of_others
 from .results import LmeResults
 
 
+ELSEWHERE = {
+    "reml": "the method is 'REML' or 'ML': method='ML'",
+    "REML": "the method is 'REML' or 'ML': method='ML'",
+    "subset": "filter the frame",
+    "na.action": "na_action='drop' or 'raise'",
+    "missing": "na_action='drop' or 'raise'",
+    "formula": "the formula stands first",
+    "family": "nlme fits normal responses only",
+}
+
+
+@told_of_others(
+    groups="the groups stand in random: '~ 1 | group'",
+    re_formula="the terms stand in random: '~ terms | group'",
+    vc_formula="several terms of one group stand in random: {'group': ['~ 1', rb.pdIdent(…)]}",
+    **ELSEWHERE,
+)
 def lme(
     fixed: str,
     data: pd.DataFrame,
@@ -74,6 +92,7 @@ def lme(
     return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data, engine)
 
 
+@told_of_others(random="gls has no random effects: use rb.lme", **ELSEWHERE)
 def gls(
     model: str,
     data: pd.DataFrame,
@@ -109,7 +128,7 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
 def fit_spec(spec: ModelSpec, data: pd.DataFrame, engine: str = "nlme") -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
     fitted = engines.fit(spec, data, engine)
-    return LmeResults(fitted.snapshot, fitted, data.index)
+    return LmeResults(fitted.snapshot, fitted, data.index, data)
 
 
 def load(path: str | PathLike[str]) -> LmeResults:

@@ -82,6 +82,15 @@ class MmrmResults(LmeResults):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "covariance": self.covariance}
 
+    def update(self, *args: Any, **changes: Any) -> LmeResults:
+        """None: the positions of the visits and the covariances tried belong to the call.
+
+        Raises
+        ------
+        SpecError
+        """
+        raise SpecError("an mmrm is not updated in parts: call rb.mmrm again with what changes")
+
     @property
     def cov_visits(self) -> pd.DataFrame:
         """The covariance matrix over the visits, (v, v); with ``group`` that of its first group."""

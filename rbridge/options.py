@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from numbers import Real
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from .errors import RBridgeError, SpecError
 
 T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # who finds the optimum: nlme; nlme held at the one found here; the search here alone
 ENGINES = ("nlme", "pinned", "native")
@@ -64,6 +68,37 @@ def check_share(value: float, name: str = "level") -> None:
     """Refuse what does not lie strictly between 0 and 1."""
     if not isinstance(value, Real) or not 0 < value < 1:
         raise SpecError(f"{name} must lie between 0 and 1, not {value!r}")
+
+
+def told_of_others(**words: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A function that says where to put arguments of other packages that it has not.
+
+    Parameters
+    ----------
+    **words : str
+        What to do, by the name of the argument.
+
+    Raises
+    ------
+    SpecError
+        When the function is called with an argument that it does not have.
+    """
+
+    def told(function: Callable[P, R]) -> Callable[P, R]:
+        known = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in known:
+                    advice = f"; {words[name]}" if name in words else did_you_mean(name, known)
+                    what = getattr(function, "__name__", "this")
+                    raise SpecError(f"{what} has no argument {name!r}{advice}")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return told
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -18,6 +18,7 @@ from .analysis.derive import (
 )
 from .analysis.pool import pool
 from .analysis.ranef import ranef_params
+from .analysis.simulated import simulated_lrt
 from .analysis.tidy import tidy
 from .analysis.variance_at import slope_variance_at, variance_at
 from .api import gls, lme, load
@@ -59,6 +60,7 @@ __all__ = [
     "r_squared",
     "ranef_params",
     "reliability",
+    "simulated_lrt",
     "slope_variance_at",
     "standard_deviations",
     "stratum_variances",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .analysis.acf import Acf, acf
 from .analysis.anova import anova
 from .analysis.derive import What, derive
 from .analysis.diagnostics import diagnostics
@@ -18,20 +19,28 @@ from .analysis.fixed_effects import (
     hypothesis_test,
     joint_cov,
 )
+from .analysis.given import given
+from .analysis.groups import coef, cov_marginal, ranef
 from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
 from .analysis.means import MarginalMeans, means
 from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
+from .analysis.simulated import simulate
 from .analysis.summary import summary
 from .analysis.tidy import tidy
+from .analysis.update import updated
+from .analysis.variogram import Variogram, variogram
 from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
+from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
+from .r import nlme
+from .r.nlme import Fitted
 from .show.report import Report
 
 if TYPE_CHECKING:
@@ -44,6 +53,18 @@ class LmeResults(Fit):
     Everything but :attr:`lmeinfo` and :meth:`predict` on new data works without R, from
     :attr:`snapshot` alone.
     """
+
+    _data: pd.DataFrame | None = None  # the user's own, for what needs other columns of it
+
+    def __init__(
+        self,
+        snapshot: FitSnapshot,
+        fitted: Fitted | None = None,
+        index: Any = None,
+        data: pd.DataFrame | None = None,
+    ) -> None:
+        super().__init__(snapshot, fitted, index)
+        self._data = data
 
     def intervals(
         self,
@@ -240,6 +261,10 @@ class LmeResults(Fit):
         """One row a parameter, with broom.mixed's columns: :func:`rbridge.analysis.tidy.tidy`."""
         return tidy(self, **options)
 
+    def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
+        """n responses drawn from the fitted model: :func:`rbridge.analysis.simulated.simulate`."""
+        return simulate(self, n, seed)
+
     def bootstrap(
         self,
         n: int = 1000,
@@ -289,6 +314,84 @@ class LmeResults(Fit):
         """
         options: dict[str, Any] = {"n_jobs": n_jobs, "seed": seed, "progress": progress}
         return bootstrap(self, n, engine=engine, witness=witness, **options)
+
+    def update(
+        self, fixed: str | None = None, *, data: pd.DataFrame | None = None, **changes: Any
+    ) -> LmeResults:
+        """The model fitted again with other parts, R's ``update``.
+
+        Parameters
+        ----------
+        fixed : str, optional
+            ``". ~ . + x"``, ``"log(.) ~ . - x:z"``: the dots are the sides of the fitted formula,
+            as in R's ``update.formula``.
+        data : DataFrame, optional
+            By default the frame of the fit, as it is now: columns that the fitted model has must
+            not have changed, others may be new.
+        **changes
+            ``random``, ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
+            ``na_action``, as for :func:`rbridge.lme`; None takes a structure away. ``random``
+            without groups (``rb.pdDiag("~ age")``) keeps those of the model.
+
+        Returns
+        -------
+        LmeResults
+
+        Raises
+        ------
+        DataError
+            Without ``data``: the frame has changed since the fit, or the result came without it.
+        SpecError, FormulaError, StructureError, FitError
+            As :func:`rbridge.lme`.
+        """
+        spec = updated(self.spec, fixed, changes)
+        frame = given(self, self._data, "update without data=") if data is None else data
+        fitted = nlme.fit(spec, frame)
+        return LmeResults(fitted.snapshot, fitted, frame.index, frame)
+
+    def coef(self, level: int | str | None = None) -> pd.DataFrame:
+        """Coefficients of each group, fixed plus random: :func:`rbridge.analysis.groups.coef`."""
+        return coef(self, level)
+
+    def ranef(self, level: int | str | None = None, augment: bool = False) -> pd.DataFrame:
+        """Random effects of one level, with ``augment`` beside the groups' covariates.
+
+        See :func:`rbridge.analysis.groups.ranef`.
+        """
+        return ranef(self, level, augment, data=self._data)
+
+    def cov_marginal(self, group: Any = None, *, conditional: bool = False) -> pd.DataFrame:
+        """Covariance of the responses of one group's rows, nlme's ``getVarCov``.
+
+        See :func:`rbridge.analysis.groups.cov_marginal`.
+        """
+        return cov_marginal(self, group, conditional=conditional)
+
+    def acf(
+        self, max_lag: int | None = None, residuals: str = "pearson", *, form: str | None = None
+    ) -> Acf:
+        """Autocorrelation of the residuals by lag, nlme's ``ACF``.
+
+        See :func:`rbridge.analysis.acf.acf`. Returns a DataFrame ``lag acf n`` with a ``.plot()``.
+        """
+        return acf(self, max_lag, residuals, form=form, data=self._data)
+
+    def variogram(
+        self,
+        form: str | None = None,
+        residuals: str = "pearson",
+        max_dist: float | None = None,
+        robust: bool = False,
+        *,
+        metric: str | None = None,
+    ) -> Variogram:
+        """Semivariances of the residuals by distance, nlme's ``Variogram``.
+
+        See :func:`rbridge.analysis.variogram.variogram`. Returns a DataFrame
+        ``dist variogram n_pairs`` with a ``.plot()``.
+        """
+        options = {"metric": metric, "data": self._data}
+        return variogram(self, form, residuals, max_dist, robust, **options)
 
     def plot_varcomp(
         self,

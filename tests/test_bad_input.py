@@ -309,7 +309,7 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (
         DataError,
         "response 'd' must be numeric, not difftime",
-        {"fixed": "d ~ x", "data": frame(d=pd.timedelta_range("1d", periods=12))},
+        {"fixed": "d ~ x", "data": frame(d=pd.timedelta_range("1D", periods=12))},
     ),
     (DataError, "'s' in as.numeric\\(s\\) must be numeric", {"fixed": "as.numeric(s) ~ x"}),
     (DataError, "'s' in log\\(s\\) must be numeric", {"fixed": "log(s) ~ x"}),

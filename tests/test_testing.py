@@ -8,16 +8,13 @@ import pytest
 
 from rbridge.errors import SpecError
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
 from rbridge.testing import assert_varcomp_close, needs_r
-from tests.support.places import RECORDS
-
-RECORD = RECORDS / "orthodont-seed.json"
+from tests.support.fits import recorded
 
 
 @pytest.fixture(scope="module")
 def fit() -> LmeResults:
-    return LmeResults(read_record(RECORD).snapshot)
+    return recorded("orthodont-seed")
 
 
 def test_order_does_not_matter_and_names_do(fit: LmeResults) -> None:

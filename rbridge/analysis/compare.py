@@ -128,5 +128,8 @@ def _comparable(one: FitSnapshot, two: FitSnapshot) -> None:
     if not np.array_equal(one.y[a], two.y[b]):
         raise DataError("the fits have different responses")
     if one.method == "REML" and not same_restricted(one.X[a], two.X[b]):
-        what = "coded differently" if same_span(one.X[a], two.X[b]) else "different"
-        raise SpecError(f"fixed effects {what}: REML likelihoods do not compare; use method='ML'")
+        same = same_span(one.X[a], two.X[b])
+        what = "coded differently" if same else "different"
+        advice = "give both the same contrasts, units and origins, or " if same else ""
+        told = "REML likelihoods do not compare"
+        raise SpecError(f"fixed effects {what}: {told}; {advice}use method='ML'")

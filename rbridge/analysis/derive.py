@@ -19,7 +19,7 @@ from ..core.quantities.vocabulary import Vocabulary
 from ..core.snapshot import FitSnapshot
 from ..errors import SpecError
 from ..fit.components import Fit
-from ..fit.vcov import VarcompVcov, delta_method, square
+from ..fit.vcov import DERIVED, VarcompVcov, delta_method, square
 
 What = Union[str, Callable[[pd.Series], Any]]
 
@@ -97,8 +97,13 @@ def values(fit: Fit, wanted: Mapping[str, Quantity], thetas: Any = None) -> Arra
     return np.array(found) if given else np.array(found[0])
 
 
-def derived(fit: Fit, wanted: Mapping[str, Quantity], method: str) -> VarcompVcov:
-    """The quantities at the estimates, with their covariance by the delta method."""
+def derived(
+    fit: Fit, wanted: Mapping[str, Quantity], method: str, what: str = DERIVED
+) -> VarcompVcov:
+    """The quantities at the estimates, with their covariance by the delta method.
+
+    ``what`` they are stands in captions.
+    """
     snapshot, vcov = fit.snapshot, fit.varcomp_vcov(method)
     points, r = Points(snapshot), len(vcov.estimates)
     estimates = np.append(vcov.estimates, snapshot.beta)
@@ -121,8 +126,9 @@ def derived(fit: Fit, wanted: Mapping[str, Quantity], method: str) -> VarcompVco
         jacobian = complex_step(g, estimates)
     result = delta_method(g, estimates, cov, names=list(wanted), jacobian=jacobian)
     kinds = tuple(quantity.kind for quantity in wanted.values())
-    source = f"{vcov.source}; delta method"
-    return VarcompVcov(result.estimates, result.cov, method, source, kinds)
+    source, called = f"{vcov.source}; delta method", vcov.coefficients
+    estimated = result.estimates, result.cov
+    return VarcompVcov(*estimated, method, source, kinds, what=what, coefficients=called)
 
 
 # --- ready-made --------------------------------------------------------------------------------
@@ -150,7 +156,7 @@ def icc(fit: Fit, method: str = "expected") -> VarcompVcov:
     wanted = {group: _share([part], total) for group, part in zip(groups, parts)}
     for k in range(2, len(parts) + 1):
         wanted["/".join(groups[:k])] = _share(parts[:k], total)
-    return derived(fit, wanted, method)
+    return derived(fit, wanted, method, "Intraclass correlations")
 
 
 def _share(parts: Sequence[Quantity], total: Quantity) -> Quantity:
@@ -184,12 +190,13 @@ def r_squared(fit: Fit, method: str = "expected") -> VarcompVcov:
     residual = quantities.residual_variance(snapshot)
     unexplained = _share([residual], all_)
     conditional = Quantity("proportion", lambda p: 1 - unexplained.value(p))
-    return derived(fit, {"marginal": _share([fixed], all_), "conditional": conditional}, method)
+    wanted = {"marginal": _share([fixed], all_), "conditional": conditional}
+    return derived(fit, wanted, method, "R²: shares of the variance that are explained")
 
 
 def standard_deviations(fit: Fit, method: str = "expected") -> VarcompVcov:
     """Standard deviations of the random effects, and σ."""
-    return derived(fit, _of_kind(fit, "scale"), method)
+    return derived(fit, _of_kind(fit, "scale"), method, "Standard deviations")
 
 
 def correlations(fit: Fit, method: str = "expected") -> VarcompVcov:
@@ -203,7 +210,7 @@ def correlations(fit: Fit, method: str = "expected") -> VarcompVcov:
     wanted = _of_kind(fit, "correlation")
     if not wanted:
         raise SpecError("the model has no correlation of random effects")
-    return derived(fit, wanted, method)
+    return derived(fit, wanted, method, "Correlations of random effects")
 
 
 def _of_kind(fit: Fit, kind: str) -> dict[str, Quantity]:
@@ -219,7 +226,9 @@ def stratum_variances(fit: Fit, method: str = "expected") -> VarcompVcov:
     names = [f"sigma_sq({name[len(prefix):]})" for name in old]
     series = pd.Series(every.estimates[old].to_numpy(), names, name="estimate")
     cov = square(every.cov.loc[old, old], names)
-    return VarcompVcov(series, cov, method, every.source, ("variance",) * len(names))
+    kinds = ("variance",) * len(names)
+    what = "Residual variances of the strata"
+    return VarcompVcov(series, cov, method, every.source, kinds, what=what)
 
 
 def variance_ratio(
@@ -231,7 +240,7 @@ def variance_ratio(
         raise SpecError("variance_ratio takes two different expressions")
     above, below = parts
     ratio = Quantity("scale", lambda p: above.value(p) / below.value(p))
-    return derived(fit, {f"{numerator} / {denominator}": ratio}, method)
+    return derived(fit, {f"{numerator} / {denominator}": ratio}, method, "Ratio of variances")
 
 
 def reliability(
@@ -261,4 +270,5 @@ def reliability(
     if level is not None and level not in groups:
         raise SpecError(f"{level!r} is no grouping level (levels: {', '.join(groups)})")
     k = 0 if level is None else groups.index(level)
-    return derived(fit, {groups[k]: reliability_of(fit.snapshot, k, n)}, method)
+    wanted = {groups[k]: reliability_of(fit.snapshot, k, n)}
+    return derived(fit, wanted, method, "Reliability of group means")

@@ -23,7 +23,7 @@ from ..core.unconstrained import UNSTRUCTURED
 from ..errors import DataError, RBridgeError, RWarning, SpecError
 from ..fit.components import Fit
 from ..fit.vcov import METHODS as VCOV_METHODS
-from ..fit.vcov import VarcompVcov
+from ..fit.vcov import SOURCES, VarcompVcov
 from ..options import one_of
 from .derive import derived, values
 
@@ -88,6 +88,7 @@ def interval_table(
         ``component``, ``method``, ``lower``, ``estimate``, ``upper``, ``level``, ``note``. A
         method that does not treat a component has no row; one that fails has empty ends and the
         reason in ``note``; so do those that are made of an nlme's apVar that is wrong.
+        ``attrs["method"]`` says by which covariance the standard errors are.
 
     Raises
     ------
@@ -100,6 +101,7 @@ def interval_table(
     if unknown or not 0 < level < 1:
         known = ", ".join(METHODS)
         raise SpecError(f"methods are {known}, level lies in (0, 1); got {unknown}, {level}")
+    one_of(vcov, VCOV_METHODS, "vcov")
     components, estimates = _components(fit)
     request = _Request(fit, components, level, vcov, bootstrap)
     rows = [row for name in methods for row in _rows(name, request, estimates)]
@@ -107,9 +109,13 @@ def interval_table(
     order = {name: k for k, name in enumerate(components)}
     numbers = {"lower": float, "estimate": float, "upper": float, "level": float}
     frame = pd.DataFrame(rows, columns=columns).astype(numbers)
-    return frame.sort_values(
+    frame = frame.sort_values(
         "component", key=lambda c: c.map(order), kind="stable", ignore_index=True
     )
+    by = [name for name in methods if name in BY_VCOV]
+    what = f"; {', '.join(by)}: standard errors by {SOURCES[vcov]}" if by else ""
+    frame.attrs["method"] = f"{level:.0%} intervals{what}"
+    return frame
 
 
 def _components(fit: Fit) -> tuple[dict[str, Quantity], dict[str, float]]:

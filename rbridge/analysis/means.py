@@ -367,4 +367,5 @@ def _rows_of(how: Any, labels: Sequence[str]) -> Any:
         return list(how.values())
     if not isinstance(how, pd.DataFrame) or isinstance(how.columns, pd.RangeIndex):
         return how
-    return how.rename(columns=label)[list(labels)] if len(how.columns) == len(labels) else ()
+    renamed = how.rename(columns=label)
+    return renamed[list(labels)] if sorted(renamed) == sorted(labels) else ()

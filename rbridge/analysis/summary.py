@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pandas as pd
 
 from ..check.diagnose import diagnose
 from ..core.parameters import coefficient_names
 from ..errors import InformationError
 from ..fit.components import Fit
+from ..fit.vcov import with_names
+from ..model.structures import Structure
 from ..show.report import Part, Report
 
 
@@ -21,6 +25,7 @@ def summary(fit: Fit) -> Report:
         f"rows: {fit.nobs}{dropped}" + (f"; groups: {groups}" if groups else ""),
         f"AIC {fit.aic:.6g}, BIC {fit.bic:.6g}, log-likelihood {fit.llf:.8g}",
     ]
+    lines[1:1] = _asked(fit) if "kind" in snap.spec else []
     if not fit.converged:
         lines.append("NOT CONVERGED: these are not the estimates of the model")
     fixed = pd.DataFrame(
@@ -51,11 +56,41 @@ def varcomp_frame(fit: Fit) -> tuple[pd.DataFrame, str]:
     """Components with their exact standard errors, or without where there are none; a heading."""
     names = coefficient_names(fit.snapshot)
     try:
-        frame = fit.varcomp_vcov("observed").to_frame()
-        heading = f"Variance components (observed information; {frame.attrs['method']})"
-    except InformationError:
-        frame, heading = fit.varcomp.to_frame(), "Variance components"
-    frame.index = [
-        f"{label} = {names[label]}" if label in names else label for label in frame.index
+        found = fit.varcomp_vcov()
+        frame = found.to_frame()
+        heading = f"Variance components ({found.source}; {frame.attrs['method']})"
+    except InformationError as error:
+        frame, heading = (
+            fit.varcomp.to_frame(),
+            f"Variance components (no standard errors: {error})",
+        )
+    return with_names(frame, names), heading
+
+
+def _asked(fit: Fit) -> list[str]:
+    """The model but for its fixed effects: what tells it from another in one line or two."""
+    spec, sigma = fit.spec, fit.snapshot.sigma
+    random = [f"{_said(term)} | {group}" for group, term in spec.random]
+    within = {"correlation": spec.correlation, "weights": spec.weights}
+    parts = [f"{name}: {_said(part)}" for name, part in within.items() if part is not None]
+    parts += [f"sigma: fixed at {sigma:g}"] if fit.snapshot.fixed_sigma else []
+    return [
+        *([f"random: {'; '.join(random)}"] if random else []),
+        *(["; ".join(parts)] if parts else []),
     ]
-    return frame, heading
+
+
+def _said(structure: Structure) -> str:
+    """A structure in one line, with the arguments that are not left at their defaults."""
+    inner = getattr(structure, "blocks", getattr(structure, "parts", ()))
+    form = getattr(structure, "form", None)
+    given = [
+        f"{f.name}={value!r}"
+        for f in fields(structure)  # type: ignore[arg-type]
+        if f.name not in ("form", "blocks", "parts", "names")
+        and (value := getattr(structure, f.name)) is not None
+        and value != f.default
+    ]
+    if structure.r_class == "pdLogChol" and not given:
+        return str(form)
+    return f"{structure.r_class}({', '.join([*map(_said, inner), *filter(None, [form]), *given])})"

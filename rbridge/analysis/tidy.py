@@ -11,6 +11,8 @@ from ..core.parameters import tau_basis
 from ..core.quantities.quantity import Quantity, component_quantities, sd_and_cor
 from ..errors import RBridgeError, SpecError
 from ..fit.components import Fit
+from ..fit.vcov import METHODS, SOURCES
+from ..options import one_of
 from .derive import derived, values
 
 EFFECTS = ("fixed", "ran_pars")
@@ -49,13 +51,14 @@ def tidy(
         ``cor_age.(Intercept)``, ``sd_Observation`` in the group ``Residual``; within-group
         coefficients (``cor_params`` …) in the groups ``corStruct`` and ``varStruct``. Intervals: t
         for fixed effects; else on the log (Fisher z) scale where there is one.
-        ``conf_method`` says which, or why there is none.
+        ``conf_method`` says which, or why there is none; ``attrs["method"]`` by which covariance.
 
     Raises
     ------
     SpecError
         An unknown effect or scale.
     """
+    one_of(method, METHODS, "method")
     unknown = [name for name in effects if name not in EFFECTS]
     if isinstance(effects, str) or unknown or scale not in ("sdcor", "vcov"):
         raise SpecError(f"effects are a list of {', '.join(EFFECTS)}; scale is 'sdcor' or 'vcov'")
@@ -63,7 +66,9 @@ def tidy(
         _fixed(fit, level) if name == "fixed" else _random(fit, scale, level, method)
         for name in effects
     ]
-    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    frame = pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    frame.attrs["method"] = f"random part: standard errors by {SOURCES[method]}"
+    return frame
 
 
 def _fixed(fit: Fit, level: float) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def variance_at(fit: Fit, at: At, of: str = "total", method: str = "expected") -
         ", ".join(f"{name}={v}" for name, v in row.items()) for row in frame.to_dict("records")
     ]
     wanted = {f"{of}({label})": _row(parts, i) for i, label in enumerate(labels)}
-    return derived(fit, wanted, method)
+    return derived(fit, wanted, method, "Variances at given covariates")
 
 
 def slope_variance_at(

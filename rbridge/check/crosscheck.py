@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..core.parameters import coefficient_names
 from ..errors import SpecError
 from ..fit.components import Fit
+from ..fit.vcov import with_names
 from ..show.junit import JUnitCase, junit
 from ..show.report import Part, Report
 from . import gaps
@@ -47,12 +49,15 @@ class Crosscheck:
         no column; ``findings`` says why.
     findings : tuple of Finding
     provenance : mapping of str to str
+    coefficients : mapping of str to str
+        nlme's names of the coefficients that a label only numbers; shown beside the label.
     """
 
     title: str
     table: pd.DataFrame
     findings: tuple[Finding, ...]
     provenance: Mapping[str, str]
+    coefficients: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def code(self) -> Verdict:
@@ -133,12 +138,14 @@ class Crosscheck:
         from ..show.plots import crosscheck_gaps
 
         compared = {gap: (f"{a} − {b}", CHECK[gap].value) for gap, (a, b) in GAPS.items()}
-        return crosscheck_gaps(self.table, compared, f"Cross-check: {self.title}")
+        table = with_names(self.table, self.coefficients)
+        return crosscheck_gaps(table, compared, f"Cross-check: {self.title}")
 
     def _report(self) -> Report:
         present = [gap for gap in GAPS if gap in self.table]
-        table = self.table.drop(columns=present)
-        sizes = pd.DataFrame({gap: self.table[gap].map("{:+.1e}".format) for gap in present})
+        named = with_names(self.table, self.coefficients)
+        table = named.drop(columns=present)
+        sizes = pd.DataFrame({gap: named[gap].map("{:+.1e}".format) for gap in present})
         parts: list[tuple[str, Part]] = [("Standard errors by method", table)]
         if present:
             parts.append(("Relative gaps of the standard errors", sizes))
@@ -183,7 +190,8 @@ def crosscheck(
         *(gap(answers) for gap in (gaps.gap_a, gaps.gap_b, gaps.gap_c)),
         *gaps.rest_of_lmeinfo(answers),
     )
-    return Crosscheck(_title(fit), _table(answers), findings, fit.provenance)
+    called = coefficient_names(fit.snapshot)
+    return Crosscheck(_title(fit), _table(answers), findings, fit.provenance, called)
 
 
 def _title(fit: Fit) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..core.collinearity import collinearity
 from ..core.engine.forms import Forms
 from ..core.information import Information, information_from
-from ..core.parameters import tau_basis, theta
+from ..core.parameters import coefficient_names, tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
 from ..errors import InformationError
 from ..fit.components import Fit
@@ -70,7 +71,15 @@ def diagnose(fit: Fit) -> Diagnosis:
     if not findings:
         text = "inside the parameter space, identified, at the optimum: nothing to report"
         findings = [Finding("regular", OK, None, text)]
-    return Diagnosis(tuple(findings))
+    names = coefficient_names(snapshot)
+    return Diagnosis(tuple(replace(f, text=_with_names(f.text, names)) for f in findings))
+
+
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    """nlme's names of coefficients beside the labels that number them, where these first come."""
+    for label, name in names.items():
+        text = re.sub(rf"\b{label}\b", lambda _: f"{label} = {name}", text, count=1)
+    return text
 
 
 def _convergence(snapshot: FitSnapshot) -> Iterator[Finding]:

@@ -16,7 +16,18 @@ import click
 
 from ..check.verdict import Verdict
 from ..errors import RBridgeError
-from .arguments import ANY_PATH, ENGINE, FOLDER, FORMATS, JOBS, KINDS, OUTPUT, model_options
+from .arguments import (
+    ANY_PATH,
+    ENGINE,
+    FIT_FORMATS,
+    FOLDER,
+    FORMATS,
+    JOBS,
+    KINDS,
+    OUTPUT,
+    fixed_effects_options,
+    model_options,
+)
 
 
 class _Group(click.Group):
@@ -50,12 +61,20 @@ def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> 
 
 @main.command()
 @model_options()
+@fixed_effects_options()
 @click.option("--snapshot", type=OUTPUT, help="Save the fit.")
-def fit(snapshot: Path | None, **model: Any) -> None:
-    """Fit a model to DATA and show its summary and variance components."""
-    from .model import show_fit
+@click.option("--format", "form", type=click.Choice(FIT_FORMATS), default="text", show_default=True)
+@click.option("-o", "--output", type=OUTPUT, help="In place of standard output.")
+def fit(**options: Any) -> None:
+    """Fit a model to DATA and show its summary, and what else is asked for.
 
-    show_fit(snapshot, **model)
+    Any of --ddf, --information, --kr, --vcov and --cluster shows the fixed effects by that
+    inference, by default Kenward and Roger's. CSV is one table, of the contrasts where --compare
+    is given; its caption goes to standard error.
+    """
+    from .fit import show_fit
+
+    show_fit(**options)
 
 
 @main.command()
@@ -161,6 +180,21 @@ def doctor(ctx: click.Context, as_json: bool, strict: bool, pins: str | None) ->
     text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else str(found)
     click.echo(text, nl=not text.endswith("\n"))
     ctx.exit(0 if found.ok else 1)
+
+
+@main.command()
+@click.option("-o", "--output", type=OUTPUT, help="Write there: .html, .json, .xml, .txt.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "junit", "html"]))
+@click.option("--no-r", is_flag=True, help="Only what needs no R, on the fits that are shipped.")
+@click.pass_context
+def qualify(ctx: click.Context, output: Path | None, form: str | None, no_r: bool) -> None:
+    """Prove this installation: its files, its operation, and some 600 published figures.
+
+    Exit status: 0 all agree, 1 a number disagrees, 2 something could not be checked.
+    """
+    from .qualify import show_qualification
+
+    ctx.exit(show_qualification(output, form, no_r))
 
 
 @main.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,15 @@ FORMATS = ("text", "json", "markdown", "junit", "html")
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 ANY_PATH = click.Path(path_type=Path)
+FIT_FORMATS = ("text", "json", "markdown", "html", "csv")
+DDF = ("kenward-roger", "satterthwaite", "containment", "residual", "normal")
+INFORMATION = ("expected", "observed")
+KR = ("linear", "full")
+VCOV = ("model", "CR0", "CR2", "CR3")
+TYPES = ("I", "II", "III", "marginal")
+MEAN_WEIGHTS = ("equal", "proportional", "cells")
+HOW = ("pairwise", "reference", "consecutive", "polynomial")
+ADJUSTMENTS = ("none", "bonferroni", "holm", "tukey", "dunnett", "mvt")
 KINDS = ("percentile", "basic", "bca")  # a test holds them to what the package knows
 JOBS = click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."
@@ -42,6 +51,32 @@ def model_options(*, required: bool = True) -> Callable[[Any], Any]:
         click.option("--na-action", type=click.Choice(NA_ACTIONS), default=NA_ACTIONS[0]),
     ]
 
+    return _decorated(options)
+
+
+def fixed_effects_options() -> Callable[[Any], Any]:
+    """How the fixed effects are tested, and what of them is shown."""
+    choice = click.Choice
+    options = [
+        click.option("--ddf", type=choice(DDF), help="Degrees of freedom."),
+        click.option("--information", type=choice(INFORMATION), help="Behind the df."),
+        click.option("--kr", type=choice(KR), help="Form of Kenward–Roger's correction."),
+        click.option("--vcov", type=choice(VCOV), help="Covariance of the estimates."),
+        click.option("--cluster", metavar="COL", help="With --vcov CR…; else the groups."),
+        click.option("--level", type=click.FloatRange(0, 1, True, True), default=0.95),
+        click.option("--anova", type=choice(TYPES), help="Tests of the terms."),
+        click.option("--test", multiple=True, metavar="TEXT", help="'age = 0, sex1 = 2'."),
+        click.option("--means", multiple=True, metavar="COL", help="Marginal means of it."),
+        click.option("--by", multiple=True, metavar="COL", help="Means within its levels."),
+        click.option("--at", multiple=True, metavar="COL=A,B", help="'age=8,14'."),
+        click.option("--mean-weights", type=choice(MEAN_WEIGHTS), default="equal"),
+        click.option("--compare", type=choice(HOW), help="Contrasts between the means."),
+        click.option("--adjust", type=choice(ADJUSTMENTS), default="none"),
+    ]
+    return _decorated(options)
+
+
+def _decorated(options: Sequence[Any]) -> Callable[[Any], Any]:
     def decorate(command: Any) -> Any:
         for option in reversed(options):
             command = option(command)

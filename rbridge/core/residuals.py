@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -52,6 +52,22 @@ def residuals(
     if type == "pearson" or snapshot.cor is None:
         return np.asarray(pearson)
     return Roots.of(snapshot.cor).whiten(pearson)
+
+
+def innovations(snapshot: FitSnapshot) -> Array:
+    """Normalized residuals with each row after those before it in time, in snapshot order.
+
+    Where the rows of a group stand in another order than their times, :func:`residuals` (and nlme)
+    frees each row of those that stand above it: still white noise, but in no order of time.
+    """
+    pearson, cor = residuals(snapshot, "pearson"), snapshot.cor
+    if cor is None or cor.covariate.shape[1] != 1:
+        return residuals(snapshot)
+    order = np.lexsort((cor.covariate[:, 0], cor.codes))
+    in_time = replace(cor, codes=cor.codes[order], covariate=cor.covariate[order])
+    white = np.empty(snapshot.n)
+    white[order] = Roots.of(in_time).whiten(pearson[order])
+    return white
 
 
 def standard_deviations(snapshot: FitSnapshot) -> Array:
@@ -125,36 +141,58 @@ def _inverse_helmert(L: Array) -> Array:
     return np.asarray(contrasts / scale[:, None])[None]
 
 
-def autocorrelation(residuals: Array, codes: Array) -> tuple[Array, Array]:
-    """Autocorrelation within groups, by position in the group, as nlme's ``ACF``.
+def autocorrelation(
+    residuals: Array, codes: Array, times: Array | None = None, max_lag: int | None = None
+) -> tuple[Array, Array]:
+    """Autocorrelation within groups, as nlme's ``ACF``.
 
     Parameters
     ----------
     residuals : (n,) array
     codes : (n,) int array
-        Group of each row, non-decreasing.
+        Group of each row.
+    times : (n,) int array, optional
+        Time of each row, in any order, each once in its group; by default its position in the
+        group.
+    max_lag : int, optional
+        By default 10 log₁₀(rows of the largest group), at most its rows − 1.
 
     Returns
     -------
     acf : (k,) array
-        At the lags 0 … k−1, up to 10 log₁₀(size + 1) for the largest group.
+        At the lags 0 … max_lag; NaN where there are no pairs.
     pairs : (k,) int array
         Number of pairs of rows behind each.
 
     Notes
     -----
-    Mean product at the lag over mean square; rows must stand in order of time within their group.
+    Mean product of the pairs so many times apart over the mean square.
 
     References
     ----------
     Pinheiro and Bates (2000), section 5.3.1.
     """
+    times = positions(codes) if times is None else times
     largest = int(np.bincount(codes).max())
-    n_lags = min(largest - 1, int(10 * np.log10(largest + 1))) + 1
-    sums, pairs = np.empty(n_lags), np.empty(n_lags, dtype=int)
-    for lag in range(n_lags):
-        same = codes[lag:] == codes[: len(codes) - lag]
-        products = residuals[lag:] * residuals[: len(codes) - lag]
-        sums[lag], pairs[lag] = products[same].sum(), same.sum()
-    means = sums / np.maximum(pairs, 1)
+    last = min(largest - 1, int(10 * np.log10(largest))) if max_lag is None else max_lag
+    order = np.lexsort((times, codes))
+    first = times - times.min()
+    key = (codes * (int(first.max()) + last + 1) + first)[order]  # no two groups come near
+    ordered = residuals[order]
+    sums, pairs = np.empty(last + 1), np.empty(last + 1, dtype=int)
+    for lag in range(last + 1):
+        later = np.searchsorted(key, key + lag).clip(max=len(key) - 1)
+        found = key[later] == key + lag
+        sums[lag], pairs[lag] = ordered[found] @ ordered[later[found]], found.sum()
+    means = np.divide(sums, pairs, out=np.full(last + 1, np.nan), where=pairs > 0)
     return np.asarray(means / means[0]), pairs
+
+
+def positions(codes: Array, by: Array | None = None) -> Array:
+    """(n,) place of each row in its group, from 0: in the order of ``by``, or of the rows."""
+    n = len(codes)
+    order = np.lexsort((np.arange(n) if by is None else by, codes))
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    places = np.empty(n, dtype=np.int64)
+    places[order] = np.arange(n) - np.repeat(starts, np.diff([*starts, n]))
+    return places

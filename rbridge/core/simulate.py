@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from .arrays import Array
 from .residuals import Roots, standard_deviations
 from .snapshot import FitSnapshot
+
+
+class Source(Protocol):
+    """What responses are drawn from."""
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """One response, (n,) array."""
+
+
+@dataclass(frozen=True)
+class Reordered:
+    """The responses of another source with their rows in another order."""
+
+    source: Source
+    order: Array
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        return self.source.draw(rng)[self.order]
+
+
+def generator(entropy: int, number: int) -> np.random.Generator:
+    """The random numbers of draw ``number``: they depend on nothing else."""
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(number,)))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         if value is None:
             continue
         array = np.array(value, order="C")
+        if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
+            array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"
         if array.dtype.kind not in "fib":
             raise SnapshotError(f"{where} must be numeric, not {array.dtype}")
@@ -352,6 +354,8 @@ class FitSnapshot:
         one_per_coef = {name: (p,) for name in ("beta", "std_error", "df")}
         _own(self, y=(n,), X=(n, p), vcov=(p, p), rows=(n,), **one_per_coef)
         _own(self, fitted=(n, 1 + len(self.levels)))
+        if self.rows.dtype.kind != "i" or len(np.unique(self.rows)) < n or (self.rows < 0).any():
+            raise SnapshotError("FitSnapshot.rows must be distinct positions from 0 on")
         parts: list[Any] = [*self.levels, *self.var, *([self.cor] if self.cor else [])]
         for part in parts:
             for name in ("codes", "covariate", "Z"):

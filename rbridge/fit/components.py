@@ -13,7 +13,7 @@ from ..core import delta, information
 from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
-from ..core.parameters import theta
+from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import ApVar, ApVarUnavailable
 from ..errors import InformationError, RWarning
 from ..options import one_of
@@ -134,7 +134,8 @@ class Fit(FittedModel):
             estimates, names, kinds = strata.values, strata.names, strata.kinds
             cov = strata.jacobian @ cov @ strata.jacobian.T
         series = pd.Series(estimates, index=list(names), name="estimate")
-        return VarcompVcov(series, square(cov, list(names)), method, SOURCES[method], kinds)
+        called, found = coefficient_names(self.snapshot), square(cov, list(names))
+        return VarcompVcov(series, found, method, SOURCES[method], kinds, coefficients=called)
 
     @property
     def lmeinfo(self) -> LmeInfo:

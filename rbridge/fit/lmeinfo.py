@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core.parameters import theta
+from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import FitSnapshot
 from ..errors import LmeInfoUnsupported
 from ..r import lmeinfo
@@ -46,7 +46,8 @@ class LmeInfo:
         natural = theta(self._snapshot)
         estimates = pd.Series(natural.values, index=list(natural.names), name="estimate")
         source = f"{type} information, by lmeInfo {self._snapshot.provenance['lmeInfo']}"
-        return VarcompVcov(estimates, cov, type, source, natural.kinds)
+        called = coefficient_names(self._snapshot)
+        return VarcompVcov(estimates, cov, type, source, natural.kinds, coefficients=called)
 
     def extract_varcomp(self) -> pd.Series:
         """``lmeInfo::extract_varcomp(fit)`` as a Series; raises as :meth:`fisher_info`."""

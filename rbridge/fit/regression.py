@@ -179,9 +179,10 @@ class FittedModel:
     @property
     def random_effects(self) -> dict[str, pd.DataFrame]:
         """Predicted random effects by grouping level, outermost first: groups × effects."""
+        labels = group_labels(self.snapshot)
         return {
-            level.group: pd.DataFrame(level.b, index=list(level.labels), columns=list(level.names))
-            for level in self.snapshot.levels
+            level.group: pd.DataFrame(level.b, index=names, columns=list(level.names))
+            for level, names in zip(self.snapshot.levels, labels)
         }
 
     def by_row(self, values: Any, name: str) -> pd.Series:
@@ -221,7 +222,9 @@ class FittedModel:
         ----------
         type : {"response", "pearson", "normalized"}
             y − ŷ; divided by its standard deviation σ·s_i; freed of the within-group correlation
-            too. As nlme's ``resid(fit, level, type)``.
+            too, each row of those of its group that stand above it. As nlme's
+            ``resid(fit, level, type)`` where the rows of a group stand together; where they do
+            not, nlme's normalized residuals are wrong and these are right.
         level : int or str, optional
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
             the innermost.
@@ -264,3 +267,21 @@ class FittedModel:
         if new_data is None:
             return self.fitted(chosen)
         return predict_new(self.in_r("new data"), new_data, chosen, unseen)
+
+
+def group_labels(snapshot: FitSnapshot) -> list[list[str]]:
+    """The groups of each level by name: nlme's, but that a group used twice is named once.
+
+    nlme calls the groups of its second use ``s1/s1``, and what lies inside it ``s1/s1/a``.
+    """
+    asked = [level["group"] for level in snapshot.spec.get("random", ())]
+    found = [list(level.labels) for level in snapshot.levels[:1]]
+    for k, (outer, level) in enumerate(zip(snapshot.levels, snapshot.levels[1:])):
+        twice = asked[k : k + 2] == 2 * asked[k : k + 1]
+        holders = outer.codes[np.unique(level.codes, return_index=True)[1]]
+        labels = []
+        for label, holder in zip(level.labels, holders):
+            own = label.removeprefix(outer.labels[holder])  # "/a" of "s1/a"
+            labels.append(found[k][holder] + ("" if twice else own) if own != label else label)
+        found.append(labels)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,9 @@ SOURCES = {
     "average": "average information, computed exactly",
     "observed": "observed information, computed exactly",
 }
+DERIVED = "Derived quantities"
+SCALES = {"variance": "log", "scale": "log", "correlation": "Fisher's z", "proportion": "logit"}
+FOR = {"Fisher's z": "correlations", "logit": "proportions"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,12 @@ class VarcompVcov:
         How ``cov`` was obtained: delta, expected, average, observed.
     source : str
         The same in words, with who computed it.
+    kinds : tuple of str, length r
+        The range of each (``variance``, ``correlation`` …); empty where it is not known.
+    what : str
+        What the estimates are, for captions.
+    coefficients : mapping of str to str
+        nlme's names of the coefficients that a label only numbers; shown beside the label.
     """
 
     def __init__(
@@ -78,12 +88,17 @@ class VarcompVcov:
         method: str,
         source: str,
         kinds: tuple[str, ...] = (),
+        *,
+        what: str = "Variance components",
+        coefficients: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.estimates = estimates
         self.cov = cov
         self.method = method
         self.source = source
         self.kinds = kinds
+        self.what = what
+        self.coefficients = dict(coefficients)
 
     @property
     def se(self) -> pd.Series:
@@ -100,8 +115,8 @@ class VarcompVcov:
         ----------
         level : float
         scale : {"natural", "log"}
-            ``natural``: estimate ± z·se. ``log``: on the log scale for variances and Fisher's
-            z for correlations, and back; covariances stay natural.
+            ``natural``: estimate ± z·se. ``log``: on the log scale for variances, Fisher's z
+            for correlations, the logit for proportions, and back; covariances stay natural.
 
         Returns
         -------
@@ -117,18 +132,21 @@ class VarcompVcov:
 
     def _scale(self, asked: str) -> str:
         """The scale that the intervals are on, in words."""
-        without = [kind for kind in self.kinds if kind in ("covariance", "coefficient")]
-        if asked == "natural" or len(without) == len(self.kinds):
+        used = [scale for scale in SCALES.values() if scale in map(SCALES.get, self.kinds)]
+        if asked == "natural" or not used:
             return "natural scale"
-        where = " where there is one" if without else ""
-        return f"log scale{where} (Fisher's z for correlations)"
+        first, *others = dict.fromkeys(used)
+        more = f" ({', '.join(f'{scale} for {FOR[scale]}' for scale in others)})" if others else ""
+        rest = "" if all(kind in SCALES for kind in self.kinds) else ", natural for the rest"
+        return f"{first} scale{more}{rest}"
 
     def transform(
         self, g: Callable[..., Any], names: str | Sequence[str] | None = None
     ) -> VarcompVcov:
         """The same for g(estimates), by the delta method (:func:`rbridge.delta_method`)."""
         result = delta_method(g, self.estimates, self.cov, names=names)
-        return VarcompVcov(result.estimates, result.cov, self.method, f"{self.source}, transformed")
+        source = f"{self.source}; delta method"
+        return VarcompVcov(result.estimates, result.cov, self.method, source, what=DERIVED)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """Estimates, standard errors and Wald intervals.
@@ -149,21 +167,34 @@ class VarcompVcov:
         """Estimates with Wald intervals, and the correlations of the estimates."""
         from ..show.plots import vcov_picture
 
-        return vcov_picture(self.to_frame(level), self.corr, self.source)
+        return vcov_picture(self._named(self.to_frame(level)), self._named(self.corr), self.source)
+
+    def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame as it is shown, with nlme's names of coefficients beside their labels."""
+        return with_names(frame, self.coefficients)
 
     def _report(self) -> Report:
         table = self.to_frame()
-        parts = [(table.attrs["method"], table), ("Covariance of the estimates", self.cov)]
-        return Report(f"Variance components ({self.source})", parts)
+        cov = ("Covariance of the estimates", self._named(self.cov))
+        parts = [(table.attrs["method"], self._named(table)), cov]
+        return Report(f"{self.what} ({self.source})", parts)
 
     def __repr__(self) -> str:
-        return f"<VarcompVcov {self.method}: {len(self.estimates)} components, {self.source}>"
+        what = f"{len(self.estimates)} {self.what[0].lower()}{self.what[1:]}"
+        return f"<VarcompVcov {self.method}: {what}, {self.source}>"
 
     def __str__(self) -> str:
         return str(self._report())
 
     def _repr_html_(self) -> str:
         return self._report().to_html()
+
+
+def with_names(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """A frame whose labels say which coefficient they number: ``cor_params4 = cor(1,5)``."""
+    full = {label: f"{label} = {name}" for label, name in names.items()}
+    square = list(frame.index) == list(frame.columns)
+    return frame.rename(index=full, columns=full if square else {})
 
 
 def square(matrix: Any, index: Any) -> pd.DataFrame:
@@ -183,7 +214,8 @@ def delta_method(
     Parameters
     ----------
     g : callable
-        From the (r,) vector of estimates to a number or a (k,) vector, in numpy.
+        From the (r,) vector of estimates to a number or a (k,) vector, in numpy. Where the
+        estimates have names it may ask for them: ``lambda b: b["armHigh"] - b["armLow"]``.
     estimates : Series, mapping or (r,) array
     cov : DataFrame or (r, r) array
         Covariance of the estimates. A DataFrame is aligned to the names of a Series.
@@ -209,10 +241,22 @@ def delta_method(
     series = pd.Series(dict(estimates)) if isinstance(estimates, Mapping) else estimates
     if isinstance(series, pd.Series) and isinstance(cov, pd.DataFrame):
         cov = _by_name(cov, series)
+    if isinstance(series, pd.Series):
+        g = _by_names(g, series)
     result = delta.delta_method(g, np.asarray(series), np.asarray(cov), jacobian=jacobian)
     labels = _labels(names, len(result.estimates))
     found = pd.Series(result.estimates, labels, name="estimate")
-    return VarcompVcov(found, square(result.cov, labels), "delta", "the delta method")
+    cov = square(result.cov, labels)
+    return VarcompVcov(found, cov, "delta", "the delta method", what=DERIVED)
+
+
+def _by_names(g: Callable[..., Any], estimates: pd.Series) -> Callable[..., Any]:
+    """``g`` as a function of an array; one that no array will do for is given a Series."""
+    try:
+        g(np.asarray(estimates))
+        return g
+    except (LookupError, AttributeError, TypeError):
+        return lambda values: g(pd.Series(values, index=estimates.index))
 
 
 def _labels(names: str | Sequence[str] | None, n: int) -> list[str]:

@@ -198,6 +198,8 @@ def _real(series: pd.Series, name: str) -> Column:
         return _finite(np.array([np.nan if pd.isna(v) else float(v) for v in series]), name)
     except OverflowError:
         raise DataError(f"column {name!r} holds numbers too large for a double") from None
+    except (ValueError, ArithmeticError):  # Decimal's sNaN
+        raise DataError(f"column {name!r} holds a signalling NaN: write None or NaN") from None
 
 
 def _pandas_times(convert: Any, series: pd.Series, name: str) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..model.formula import Call, Name, Node, variables
+from ..model.formula import Call, Constant, Name, Node, variables, walk
 from ..model.spec import ModelSpec
 from ..model.structures import Structure, pdIdent
 from ..options import did_you_mean
@@ -61,9 +62,10 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     _check_codes(spec, data, values)
     values = {name: drop_unused(col) for name, col in values.items()}
     groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
-    _check_levels(values)
+    _check_levels(spec, values)
     _check_response(spec, values)
     _check_groups(spec, groups, len(rows))
+    _check_joined(spec, groups)
     _check_times(spec, values)
     names = Names.of(values, groups)
     columns = {names.value[k]: c for k, c in values.items()}
@@ -84,13 +86,13 @@ def check_frame(data: object) -> None:
 
 def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
     """Each needed column stands in the frame exactly once."""
-    labels = list(data.columns)
+    labels = [label for label in data.columns if isinstance(label, str)]
     for name in needed:
         count = labels.count(name)
         if count > 1:
             raise DataError(f"column {name!r} stands {count} times in the data: rename or drop one")
         if not count:
-            raise DataError(_unknown_column(name, labels))
+            raise DataError(_unknown_column(name, list(data.columns)))
 
 
 def _unknown_column(name: str, labels: list[Any]) -> str:
@@ -146,7 +148,12 @@ def _by_appearance(codes: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
     return np.asarray(place[number.ravel()])
 
 
-def _check_levels(values: Mapping[str, Column]) -> None:
+def _check_levels(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    formulas = [spec.formula, *(s.formula() for s in spec.structures())]
+    sides = [side for f in formulas if f for side in (f.lhs, f.rhs) if side is not None]
+    for part in (part for side in sides for part in walk(side)):
+        if isinstance(part, Constant) and TOKEN.search(str(part.value)):
+            raise DataError(f"the text {part.value!r} is written like rbridge's own: rename it")
     for name, col in values.items():
         if any(map(TOKEN.search, col.levels)):
             raise DataError(
@@ -214,19 +221,62 @@ def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None
             raise DataError(f"column {name!r} {message}")
 
 
+def _check_joined(spec: ModelSpec, groups: Mapping[str, Column]) -> None:
+    """No two groups whose labels join to one: "a/b" in "c", and "a" in "b/c"."""
+    for names, mark in _joined(spec):
+        if not any(mark in level for name in names for level in groups[name].levels):
+            continue
+        codes = np.stack([groups[name].values for name in names], axis=1)
+        texts = [
+            mark.join(groups[name].levels[i] for name, i in zip(names, row))
+            for row in np.unique(codes, axis=0)
+        ]
+        twice = [text for text, count in Counter(texts).items() if count > 1]
+        if twice:
+            told = f"two groups of {' and '.join(map(repr, names))} are both written {min(twice)!r}"
+            raise DataError(f"{told}: replace the {mark!r} in their labels")
+
+
+def _joined(spec: ModelSpec) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Columns whose labels stand as one text, and the mark between them."""
+    nested, inner = spec.groupings()
+    yield from ((names[: i + 1], "/") for names in (nested, inner) for i in range(1, len(names)))
+    for structure in spec.structures():
+        formula = structure.formula()
+        if structure.kind == "varFunc" and formula and len(formula.groups) > 1:
+            yield formula.groups, "*"
+
+
 def _check_times(spec: ModelSpec, values: Mapping[str, Column]) -> None:
     """nlme cuts the fractions off the times of these two, and fits another model."""
     structure = spec.correlation
-    if structure is None or structure.r_class not in ("corAR1", "corARMA"):
+    if structure is None or structure.r_class not in ("corAR1", "corARMA", "corSymm"):
         return
     formula = structure.formula()
     for name in formula.columns if formula else []:
+        if isinstance(formula.rhs, Name):  # type: ignore[union-attr]
+            _check_positions(name, values[name], structure.r_class)
         times = values[name].values
         if values[name].kind == "double" and (times != np.round(times)).any():
             message = (
                 "must hold whole numbers: use corCAR1 for continuous time, or number the times"
             )
             raise DataError(f"column {name!r}, the time of {structure.r_class}, {message}")
+
+
+def _check_positions(name: str, col: Column, r_class: str) -> None:
+    """nlme wants numbers of visits, for corSymm without a gap from 1 on, and says so in riddles."""
+    told = f"column {name!r}, the position of {r_class},"
+    if col.kind == "factor":
+        advice = f"data[{name!r}].astype('category').cat.codes + 1"
+        raise DataError(f"{told} must be numbers: 1, 2, 3 … in their order, as {advice}")
+    if r_class != "corSymm" or col.kind not in ("integer", "double"):
+        return
+    seen = np.unique(col.values)
+    if seen[0] != 1 or seen[-1] != len(seen):
+        listed = ", ".join(f"{x:g}" for x in seen[:8]) + (", …" if len(seen) > 8 else "")
+        advice = f"data[{name!r}].rank(method='dense').astype(int)"
+        raise DataError(f"{told} must be 1, 2, 3 … without a gap, not {listed}: use {advice}")
 
 
 def _levels(spec: ModelSpec) -> list[tuple[str, list[Structure]]]:

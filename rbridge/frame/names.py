@@ -53,8 +53,9 @@ class Names:
     def _user_word(self, match: re.Match[str]) -> str:
         token = match[0]
         if token.startswith("rbl"):
-            number, i = int(token[3:7]), int(token[7:-1])
-            return self.labels[list(self.group)[number]][i]
+            group = dict(enumerate(self.group)).get(int(token[3:7] or -1), "")
+            labels = dict(enumerate(self.labels.get(group, ())))
+            return labels.get(int(token[7:-1] or -1), token)
         names = self.value if token.startswith("rbv") else self.group
         return next((name for name, neutral in names.items() if neutral == token), token)
 

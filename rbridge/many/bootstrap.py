@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.parameters import theta
-from ..core.simulate import Process, process
+from ..core.simulate import Source, generator, process
 from ..core.snapshot import FitSnapshot
 from ..errors import RError, SessionError, SpecError
 from ..fit import engine as engines
@@ -52,33 +52,53 @@ class Replicate:
 
 @dataclass(frozen=True)
 class Refit:
-    """The model and all that a worker needs to draw and fit replicate number i."""
+    """The model and all that a worker needs to draw and fit replicate number i.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    source : Source
+    names : tuple of str
+        Of what ``read`` gives for the fit itself.
+    entropy : int
+    engine : str
+    read : callable
+        The Series that is kept of a refit's snapshot.
+    """
 
     spec: ModelSpec
     design: Design
-    source: Process
+    source: Source
     names: tuple[str, ...]
     entropy: int
     engine: str
+    read: Callable[[FitSnapshot], pd.Series]
     at_once: ClassVar[int] = 1
 
     @classmethod
-    def of(cls, fit: Fit, entropy: int, engine: str = "nlme") -> Refit:
+    def of(
+        cls,
+        fit: Fit,
+        entropy: int,
+        read: Callable[[FitSnapshot], pd.Series] | None = None,
+        engine: str = "nlme",
+    ) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
         spec, design = fit.spec, fit.in_r("a bootstrap").design
-        right = spec.fixed.split("~", 1)[1]
         control = {**spec.control, "apVar": False}
-        names = tuple(estimates_of(fit.snapshot).index)
-        refitted = replace(spec, fixed=f"{RESPONSE} ~{right}", control=control)
-        source = process(fit.snapshot)
-        return cls(refitted, _with_response(design), source, names, entropy, engine)
+        read = read or estimates_of
+        names = tuple(read(fit.snapshot).index)
+        refitted = spec.with_response(RESPONSE, control=control)
+        source, design = process(fit.snapshot), _with_response(design)
+        return cls(refitted, design, source, names, entropy, engine, read)
 
     def replicates(self, start: int, stop: int) -> list[Replicate]:
         return [self.replicate(i) for i in range(start, stop)]
 
     def replicate(self, i: int) -> Replicate:
         """The replicate depends on the seed and its number, not on who computes it."""
-        design = _with_response(self.design, self.source.draw(random_of(self.entropy, i)))
+        design = _with_response(self.design, self.source.draw(generator(self.entropy, i)))
         first = self._attempt(design, {})
         if not first.reason or "opt" in self.spec.control:
             return first
@@ -93,15 +113,10 @@ class Refit:
             return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
         if not snapshot.converged:
             return Replicate(None, f"not converged: {snapshot.warnings[0]}", snapshot.warnings, 1)
-        found = estimates_of(snapshot)
+        found = self.read(snapshot)
         if tuple(found.index) != self.names:
             return Replicate(None, f"has other parameters: {', '.join(found.index)}", (), 1)
         return Replicate(found.to_numpy(), "", snapshot.warnings)
-
-
-def random_of(entropy: int, i: int) -> np.random.Generator:
-    """The source of randomness of replicate number i."""
-    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(i,)))
 
 
 @dataclass(frozen=True)
@@ -123,7 +138,7 @@ class RefitHere:
     def replicates(self, start: int, stop: int) -> list[Replicate]:
         found: list[Replicate] = []
         for a in range(start, stop, _DRAWN):
-            sources = [random_of(self.entropy, i) for i in range(a, min(a + _DRAWN, stop))]
+            sources = [generator(self.entropy, i) for i in range(a, min(a + _DRAWN, stop))]
             values, reasons = self.refit.estimates(self.source.draw_all(sources))
             found += [
                 Replicate(None, reason, (), 1) if reason else Replicate(row)
@@ -168,11 +183,11 @@ def bootstrap(
         raise SpecError(f"witness must be a number of replicates up to n ({n}), not {witness}")
     entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
     run = partial(collect, n_jobs=n_jobs, progress=progress)
-    refit = RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, chosen)
+    refit = RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, engine=chosen)
     outcomes, interrupted = run(partial(_task, refit), n, what="replicates", least=refit.at_once)
     seen: list[Replicate] = []
     if witness and not interrupted:
-        theirs = Refit.of(fit, entropy, "nlme")
+        theirs = Refit.of(fit, entropy)
         seen, interrupted = run(partial(_task, theirs), witness, what="witnesses")
     return Bootstrap(fit.snapshot, outcomes, n, entropy, interrupted, chosen, seen)
 

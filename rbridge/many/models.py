@@ -19,6 +19,7 @@ from ..fit import engine as engines
 from ..fit.components import Fit
 from ..fit.vcov import METHODS
 from ..frame.design import check_columns, check_frame
+from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
 from .parallel import Progress, collect
@@ -144,7 +145,7 @@ def lme_many(
     """
     check_frame(data)
     one_of(engine, ENGINES, "engine", quote=True)
-    job = _job(_specs(model, random, outcomes, options), data, by, se, engine)
+    job = _job(_specs(model, random, _responses(outcomes, data), options), data, by, se, engine)
     n = len(job.labels)
     with _opened(file, job) as kept:
         missing = sorted(set(range(n)) - {record.item for record in kept.rows})
@@ -195,26 +196,32 @@ def _content(job: Job) -> Any:
 
 
 def _specs(
-    model: Any, random: Random | None, outcomes: Sequence[str] | None, options: Mapping[str, Any]
+    model: Any, random: Random | None, responses: Mapping[str, str], options: Mapping[str, Any]
 ) -> list[tuple[dict[str, str], ModelSpec]]:
-    """Every spec with the labels that tell it from the others."""
-    if isinstance(outcomes, str):
-        outcomes = [outcomes]
+    """Every spec with the labels that tell it from the others; a response for each outcome."""
     if isinstance(model, str):
-        if outcomes and model.lstrip().startswith("~"):
-            model = f"{outcomes[0]} {model}"
+        if responses and model.lstrip().startswith("~"):
+            model = f"{next(iter(responses.values()))} {model}"
         model = gls_spec(model, **options) if random is None else lme_spec(model, random, **options)
     elif random is not None or options:
         given = ", ".join(["random"] * (random is not None) + list(options))
         raise SpecError(f"{given} goes with a formula; a spec has its own")
     labelled = [({}, model)] if isinstance(model, ModelSpec) else _several(model)
-    if not outcomes:
+    if not responses:
         return labelled
     return [
-        ({**labels, "outcome": outcome}, _with_outcome(spec, outcome))
+        ({**labels, "outcome": outcome}, spec.with_response(response))
         for labels, spec in labelled
-        for outcome in outcomes
+        for outcome, response in responses.items()
     ]
+
+
+def _responses(outcomes: Sequence[str] | str | None, data: Any) -> dict[str, str]:
+    """What stands left of the tilde for each outcome: a column by its name, or an expression."""
+    columns = list(getattr(data, "columns", ()))
+    names = [outcomes] if isinstance(outcomes, str) else outcomes or ()
+    known = {column for column in columns if isinstance(column, str)}
+    return {name: quoted(name) if name in known else name for name in names}
 
 
 def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
@@ -228,10 +235,6 @@ def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
     if not specs:
         raise SpecError("there is no model to fit")
     return specs
-
-
-def _with_outcome(spec: ModelSpec, outcome: str) -> ModelSpec:
-    return replace(spec, fixed=f"{outcome} ~{spec.fixed.split('~', 1)[1]}")
 
 
 def _job(

@@ -267,6 +267,14 @@ def parse(text: str) -> Node:
     return node
 
 
+def quoted(name: str) -> str:
+    """A column's name as a formula takes it, in backquotes where it is no plain word."""
+    if PLAIN_NAME.fullmatch(name) and name not in {*CONSTANTS, "function"}:
+        return name
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it, in reading order."""
     yield node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Union
 
 from ..errors import FormulaError, SpecError
@@ -85,7 +85,12 @@ class ModelSpec:
     @property
     def response(self) -> str:
         """The response as written."""
-        return self.fixed.split("~")[0].strip()
+        return self.fixed[: parse(self.fixed).pos].strip()
+
+    def with_response(self, response: str, **changes: Any) -> ModelSpec:
+        """The same model of another response; ``changes`` as for ``dataclasses.replace``."""
+        right = self.fixed[parse(self.fixed).pos :]
+        return replace(self, fixed=f"{response} {right}", **changes)
 
     def structures(self) -> Iterator[Structure]:
         """Every structure, pdBlocked and varComb taken apart."""
@@ -239,6 +244,8 @@ def _random_text(text: str) -> tuple[tuple[str, Structure], ...]:
         return tuple(zip(node.keys, terms))
     if isinstance(node, Name):
         raise FormulaError(f"random needs terms and groups: '~ 1 | {node.name}'", text, 0)
+    if isinstance(node, Call) and node.function.startswith("pd"):
+        raise FormulaError(f"the group is missing: random={{'group': {text.strip()!r}}}", text, 0)
     formula = parse_formula(text)
     if formula.lhs is not None or not formula.groups or formula.crossed:
         raise FormulaError("random needs terms and groups: '~ age | subject'", text, 0)

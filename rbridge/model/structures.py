@@ -7,6 +7,7 @@ values by :mod:`rbridge.model.structure_text`; it is never evaluated.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Union
@@ -167,17 +168,27 @@ class pdBlocked(Structure):
     Parameters
     ----------
     blocks : sequence of str or pdMat
-        ``["~ 1", rb.pdIdent("~ Machine - 1")]``; a bare formula means ``pdSymm``, as in nlme.
+        ``["~ 1", rb.pdIdent("~ Machine - 1")]``, or ``"pdIdent(~ Machine - 1)"``; a bare formula
+        means ``pdSymm``, as in nlme.
     """
 
     blocks: Sequence[Any]  # str or PdMat given, PdMat kept
     kind: ClassVar[str] = "pdMat"
 
     def __post_init__(self) -> None:
-        blocks = tuple(pdSymm(b) if isinstance(b, str) else b for b in self.blocks)
+        blocks = tuple(_block(b) if isinstance(b, str) else b for b in self.blocks)
         if len(blocks) < 2 or not all(isinstance(b, PdMat) for b in blocks):
             raise StructureError("pdBlocked: give two or more formulas or pdMat structures")
         object.__setattr__(self, "blocks", blocks)
+
+
+def _block(text: str) -> PdMat:
+    """A block from its formula, or from the text of its constructor: ``pdIdent(~ x - 1)``."""
+    written = re.fullmatch(r"\s*(pd\w+)\(\s*(?:(?:form|value)\s*=)?\s*(~.*)\)\s*", text, re.DOTALL)
+    classes = {cls.__name__: cls for cls in PdMat.__subclasses__()}
+    if written and written[1] in classes:
+        return classes[written[1]](written[2])
+    return pdSymm(text)
 
 
 # --- correlation within groups: corStruct ---------------------------------------------------

@@ -30,12 +30,19 @@ _VAR = {"varFixed", "varIdent", "varPower", "varExp", "varConstPower"}
 def unsupported(snapshot: FitSnapshot) -> str:
     """Why lmeInfo cannot serve this model; empty where it can."""
     reasons = [
+        _reml_reason(snapshot),
         *(_pd_reason(level) for level in snapshot.levels),
         _cor_reason(snapshot),
         *(_var_reason(part) for part in snapshot.var),
         "lmeInfo does not take varComb" if len(snapshot.var) > 1 else "",
     ]
     return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+def _reml_reason(snapshot: FitSnapshot) -> str:
+    if snapshot.kind == "lme" and snapshot.method == "REML" and snapshot.fixed_sigma:
+        return "lmeInfo would answer at R's estimates, which are not REML where sigma is fixed"
+    return ""
 
 
 def _pd_reason(level: RandomLevel) -> str:

@@ -12,8 +12,17 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.fitting.restricted import NOT_REML, restricted
 from ..core.snapshot import FitSnapshot
-from ..errors import ConvergenceWarning, DataError, FitError, RError, RWarning
+from ..errors import (
+    ConvergenceWarning,
+    DataError,
+    FitError,
+    InformationError,
+    RError,
+    RWarning,
+    SpecError,
+)
 from ..frame.columns import Column
 from ..frame.design import Design, build_design
 from ..model.spec import ModelSpec
@@ -128,7 +137,23 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) ->
         "spec": spec.to_dict(),
         "provenance": {**provenance(r), "engine": "pinned" if pin else "nlme"},
     }
-    return Fitted(snapshot_of(answer.value["snapshot"], spec, design, about), handle, design)
+    snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
+    if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:
+        snapshot = _restricted(spec, snapshot)
+        warnings.warn(NOT_REML, RWarning, stacklevel=4)
+    return Fitted(snapshot, handle, design)
+
+
+def _restricted(spec: ModelSpec, snapshot: FitSnapshot) -> FitSnapshot:
+    """REML estimates, which nlme's are not where sigma is fixed."""
+    formulas = (s.formula() for s in spec.structures() if s.kind == "varFunc")
+    try:
+        if any("." in formula.columns for formula in formulas if formula):
+            raise InformationError("weights of fitted(.) move with the estimates")
+        return restricted(snapshot)
+    except InformationError as error:
+        told = "nlme's estimates are no REML estimates where sigma is fixed"
+        raise SpecError(f"{told}, and cannot be mended here ({error}): use method='ML'") from None
 
 
 def _fit(r: RSession, model: dict[str, Any], design: Design) -> tuple[ModelHandle, Answer]:
@@ -152,10 +177,16 @@ def explained(
         if columns:
             listed = ", ".join(map(back, columns))
             message += f" — the other fixed effects determine {listed}: leave out what repeats"
+        far = [repr(name) for name, token in design.names.value.items() if _far(design, token)]
+        if far:
+            listed = ", ".join(far)
+            message += f" — {listed} lies far from 0 for its spread: subtract its mean first"
     if error.message.startswith("contrasts can be applied only"):
         alone = [name for name, token in design.names.value.items() if _one_value(design, token)]
         message += f" — columns with a single value: {', '.join(map(repr, alone))}"
-    if _NOT_CONVERGED.search(message):
+    if "function evaluation limit" in message:
+        message += " — allow more evaluations: control={'msMaxEval': 1000, 'msMaxIter': 500}"
+    elif _NOT_CONVERGED.search(message):
         message += (
             " — try control={'opt': 'optim'}, more iterations (maxIter, msMaxIter), predictors "
             "that are centred and scaled, or a simpler random part"
@@ -170,6 +201,17 @@ def _aliased(r: RSession, model: dict[str, Any]) -> tuple[str, ...]:
     except RError:
         return ()
     return columns
+
+
+_FAR = 1e4  # a mean of so many standard deviations leaves few digits to X'X
+
+
+def _far(design: Design, token: str) -> bool:
+    column = design.columns[token]
+    if column.kind == "factor" or not len(column.values):
+        return False
+    values = column.values.astype(float)
+    return bool(abs(values.mean()) > _FAR * values.std() > 0)
 
 
 def _one_value(design: Design, token: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Callable
 
 import numpy as np
@@ -15,15 +14,9 @@ from rbridge.core.snapshot import ApVar
 from rbridge.errors import RWarning
 from rbridge.many.models import _record
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
-from tests.support.places import REFERENCE
+from tests.support.fits import recorded
 
 SEED = "orthodont-seed"
-
-
-@lru_cache(maxsize=None)
-def recorded(name: str) -> LmeResults:
-    return LmeResults(read_record(REFERENCE / "nlme" / f"{name}.json").snapshot)
 
 
 def with_apvar(factor: float) -> LmeResults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,21 +16,15 @@ from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import LmeInfoUnsupported
 from rbridge.fit.vcov import VarcompVcov
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
 from tests.support import brute, designs
-from tests.support.places import RECORDS
+from tests.support.references import recorded
 
 Z = np.random.default_rng(0).normal(size=108)
 
 
-@lru_cache(maxsize=None)
-def base() -> FitSnapshot:
-    return read_record(RECORDS / "orthodont-seed.json").snapshot
-
-
 def collinear(distance: float) -> FitSnapshot:
     """The seed's model with one more column, so far from age."""
-    fit = base()
+    fit = recorded("orthodont-seed")
     X = np.column_stack([fit.X, fit.X[:, 1] + distance * Z])
     return replace(
         fit,
@@ -56,7 +49,7 @@ def test_the_condition_is_that_of_the_dense_design(name: str) -> None:
 def test_the_information_does_not_lose_the_digits() -> None:
     """The same column, told apart from age beforehand: the same space, and well conditioned."""
     near, apart = collinear(1e-7), collinear(1e-7)
-    apart = replace(apart, X=np.column_stack([base().X, Z]))
+    apart = replace(apart, X=np.column_stack([recorded("orthodont-seed").X, Z]))
     ours = [LmeResults(fit).fisher_info("expected").to_numpy() for fit in (near, apart)]
     np.testing.assert_allclose(ours[0], ours[1], rtol=1e-7)
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
-from tests.support.places import RECORDS
+from tests.support.fits import recorded
 
 
 def behind(name: str, by: float) -> LmeResults:
     """A recorded fit whose log-likelihood nlme took so much too early."""
-    fit = LmeResults(read_record(RECORDS / f"{name}.json").snapshot)
+    fit = recorded(name)
     return LmeResults(replace(fit.snapshot, log_lik=fit.forms.log_likelihood - by))
 
 

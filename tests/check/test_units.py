@@ -10,12 +10,7 @@ import pytest
 
 from rbridge.core.snapshot import ApVar, FitSnapshot
 from rbridge.results import LmeResults
-from rbridge.suite.record import read_record
-from tests.support.places import RECORDS
-
-
-def recorded(name: str) -> FitSnapshot:
-    return read_record(RECORDS / f"{name}.json").snapshot
+from tests.support.references import recorded
 
 
 def with_time(snapshot: FitSnapshot, unit: float, phi: float | None = None) -> FitSnapshot:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,13 +20,7 @@ from rbridge.core.parameters import theta
 from rbridge.core.snapshot import ApVar, FitSnapshot
 from tests.support import designs, oneway
 from tests.support.climbing import best, log_density, realistic
-
-RECORDS = sorted((Path(__file__).parents[1] / "reference" / "nlme").glob("*.json"))
-
-
-def recorded(path: Path) -> FitSnapshot:
-    record = json.loads(path.read_text())
-    return FitSnapshot.from_dict({"format": record["format"], "snapshot": record["snapshot"]})
+from tests.support.references import RECORDED, recorded
 
 
 def forgetful(fit: FitSnapshot) -> FitSnapshot:
@@ -42,10 +34,10 @@ def forgetful(fit: FitSnapshot) -> FitSnapshot:
     return replace(fit, levels=levels, cor=cor, var=var, sigma=sigma, beta=0 * fit.beta)
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_no_optimum_of_nlme_is_higher(path: Path) -> None:
+@pytest.mark.parametrize("name", RECORDED)
+def test_no_optimum_of_nlme_is_higher(name: str) -> None:
     """From the data alone; nlme's optimum enters the comparison only."""
-    fit = recorded(path)
+    fit = recorded(name)
     found = estimate(forgetful(fit))
     assert found.converged and found.slope < 1e-6
     assert found.log_lik > log_likelihood(fit) - 1e-8
@@ -54,13 +46,13 @@ def test_no_optimum_of_nlme_is_higher(path: Path) -> None:
 # --- what follows from θ --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_the_linear_part_is_nlmes(path: Path) -> None:
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_linear_part_is_nlmes(name: str) -> None:
     """β̂, its covariance, random effects and fitted values at nlme's own θ."""
-    fit = recorded(path)
+    fit = recorded(name)
     found = solution(replace(fit, beta=fit.beta + 1))
     unit = np.sqrt(np.diag(fit.vcov))
-    moved = path.stem == "varPower-fitted"  # nlme renews the weights once more, not the fit
+    moved = name == "varPower-fitted"  # nlme renews the weights once more, not the fit
     close = 1e-5 if moved else 1e-6
     np.testing.assert_allclose(found.beta / unit, fit.beta / unit, atol=close)
     n, p = fit.X.shape
@@ -75,7 +67,7 @@ def test_the_linear_part_is_nlmes(path: Path) -> None:
 @pytest.mark.parametrize("name", ["orthodont-seed", "orthodont-seed-ml", "corAR1-gls", "varIdent"])
 def test_a_native_fit_holds_what_nlmes_does(name: str) -> None:
     """apVar only to nlme's finite differences (1e-2); the rest to its stopping rule."""
-    nlme = recorded(next(path for path in RECORDS if path.stem == name))
+    nlme = recorded(name)
     found, _ = native.fit(forgetful(nlme))
     assert found.log_lik == pytest.approx(nlme.log_lik, abs=1e-6)
     for field in ("beta", "std_error", "vcov", "sigma", "df"):
@@ -88,7 +80,7 @@ def test_a_native_fit_holds_what_nlmes_does(name: str) -> None:
 
 
 def test_weights_from_the_fitted_values_are_a_fixed_point() -> None:
-    nlme = recorded(next(path for path in RECORDS if path.stem == "varPower-fitted"))
+    nlme = recorded("varPower-fitted")
     blank = forgetful(nlme)
     blank = replace(blank, var=(replace(blank.var[0], covariate=np.ones(nlme.n)),))
     found, maximum = native.fit(blank, {0: "fitted"})

@@ -26,7 +26,8 @@ from rbridge.core.fixed_effects.inference import Inference, inference
 from rbridge.core.snapshot import FitSnapshot, FixedTerms, PdBlock, RandomLevel
 from rbridge.errors import SpecError
 from tests.support import designs
-from tests.support.places import RECORDS, REFERENCE
+from tests.support.places import REFERENCE
+from tests.support.references import recorded
 from tests.support.terms import fixed_terms, treatment
 
 
@@ -42,8 +43,7 @@ ANOVA = {model["name"]: model for model in read("anova.json")["models"]}
 
 @pytest.fixture(scope="module", params=ANOVA)
 def suite_model(request: pytest.FixtureRequest) -> tuple[dict[str, Any], FitSnapshot, Inference]:
-    text = (RECORDS / f"{request.param}.json").read_text("utf-8")
-    fit = FitSnapshot.from_dict({"format": 1, "snapshot": json.loads(text)["snapshot"]})
+    fit = recorded(request.param)
     return ANOVA[request.param], fit, inference(fit, contract(fit), "containment")
 
 

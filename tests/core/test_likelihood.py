@@ -15,14 +15,8 @@ from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import InformationError, SnapshotError
 from tests.support import brute, designs, references
 
-FITS = {
-    f"{name}, {method}": replace(fit, method=method)
-    for name, fit in designs.CASES.items()
-    for method in ("REML", "ML")
-}
 
-
-@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+@pytest.mark.parametrize("fit", designs.FITS.values(), ids=designs.FITS)
 def test_likelihood_and_score_by_brute_force(fit: FitSnapshot) -> None:
     values = theta(fit).values
     np.testing.assert_allclose(log_likelihood(fit), brute.log_likelihood(fit, values), rtol=1e-12)

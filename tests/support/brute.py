@@ -25,7 +25,7 @@ Likelihood = Callable[[Array], Any]
 
 def covariance(fit: FitSnapshot, theta: Array) -> Array:
     """V (n, n) from θ taken from the front, part by part."""
-    return _covariance(fit)(theta)
+    return covariance_of(fit)(theta)
 
 
 def marginal(fit: FitSnapshot, outermost: int = 0) -> Array:
@@ -34,7 +34,7 @@ def marginal(fit: FitSnapshot, outermost: int = 0) -> Array:
     return covariance(inner, parameters(inner).values)
 
 
-def _covariance(fit: FitSnapshot) -> Callable[[Array], Array]:
+def covariance_of(fit: FitSnapshot) -> Callable[[Array], Array]:
     """V as a function of θ, what does not depend on θ prepared."""
     together = [level.codes[:, None] == level.codes for level in fit.levels]
     first, second = _pairs(fit.cor)
@@ -156,7 +156,7 @@ def _deviations(var: VarFunc, coefficients: list[Any]) -> Any:
 
 def likelihood(fit: FitSnapshot) -> Likelihood:
     """The log-likelihood, restricted under REML, of θ; LinAlgError outside the model."""
-    V, y, p = _covariance(fit), fit.y, fit.X.shape[1]
+    V, y, p = covariance_of(fit), fit.y, fit.X.shape[1]
     restricted = fit.method == "REML"
     free = fit.n - restricted * p
 

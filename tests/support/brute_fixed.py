@@ -38,7 +38,7 @@ class Dense:
 
     @classmethod
     def of(cls, fit: FitSnapshot, theta: Array) -> Dense:
-        return cls.at(lambda point: brute.covariance(fit, point), theta, fit.X)
+        return cls.at(brute.covariance_of(fit), theta, fit.X)
 
     @property
     def inverse(self) -> Array:

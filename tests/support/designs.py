@@ -196,6 +196,12 @@ def cases() -> Iterator[tuple[str, FitSnapshot]]:
 
 
 CASES = dict(cases())
+SINGLE = [name for name in CASES if name.count(" + ") < 2]  # one structure beside the levels
+FITS = {  # pairs by REML alone
+    f"{name}, {method}": replace(CASES[name], method=method)
+    for method, names in (("REML", CASES), ("ML", SINGLE))
+    for name in names
+}
 
 
 def case(structures: str) -> FitSnapshot:

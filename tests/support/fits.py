@@ -12,7 +12,7 @@ from rbridge.check.findings import Finding
 from rbridge.core.snapshot import FitSnapshot
 from rbridge.many.bootstrap import Bootstrap, Replicate, estimates_of
 from rbridge.results import LmeResults
-from tests.support import brute, designs
+from tests.support import brute, designs, references
 
 
 def with_vcov(snapshot: FitSnapshot) -> FitSnapshot:
@@ -24,6 +24,11 @@ def with_vcov(snapshot: FitSnapshot) -> FitSnapshot:
 def named(levels: str = "slope", cor: str = "", var: str = "", **options: object) -> LmeResults:
     """A fit of ``designs`` with the structures of these names."""
     return LmeResults(with_vcov(designs.named(levels, cor, var, **options)))
+
+
+def recorded(name: str) -> LmeResults:
+    """nlme's fit of a model of the suite, as it was recorded."""
+    return LmeResults(references.recorded(name))
 
 
 def shown(levels: str, cor: str = "", var: str = "") -> LmeResults:

@@ -1,8 +1,9 @@
-"""Fits by nlme that were recorded in tests/reference, as snapshots with R's own answers."""
+"""Fits by nlme that were recorded in tests/reference, as snapshots."""
 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,27 @@ from rbridge.core.arrays import Array
 from rbridge.core.snapshot import ApVar, ApVarUnavailable, CorStruct, FitSnapshot, VarFunc
 from tests.support import designs
 from tests.support import synthetic as make
-from tests.support.places import REFERENCE
+from tests.support.places import RECORDS, REFERENCE
+
+# nlme/*.json: the suite's models, whole ----------------------------------------------------------
+
+RECORDED = sorted(path.stem for path in RECORDS.glob("*.json"))
+
+
+@lru_cache(maxsize=None)
+def recorded(name: str) -> FitSnapshot:
+    """The snapshot of a model of the suite."""
+    record = json.loads((RECORDS / f"{name}.json").read_text("utf-8"))
+    return FitSnapshot.from_dict({key: record[key] for key in ("format", "snapshot")})
+
+
+# intervals.json: structures, apVar and nlme's intervals; no data ---------------------------------
 
 
 def _models(file: str) -> dict[str, dict[str, Any]]:
     text = (REFERENCE / file).read_text("utf-8")
     return {model["name"]: model for model in json.loads(text)["models"]}
 
-
-# intervals.json: structures, apVar and nlme's intervals; no data ---------------------------------
 
 INTERVALS = _models("intervals.json")
 WITH_INTERVALS = [name for name, model in INTERVALS.items() if model["intervals"]]

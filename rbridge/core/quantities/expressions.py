@@ -61,8 +61,8 @@ def read(text: str, vocabulary: Vocabulary) -> dict[str, Quantity]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, SpecError):
             raise
-        hint = "names that are no plain words go in quotes"
-        raise SpecError(f"cannot read {text[:200]!r}: {error} ({hint})") from None
+        hint = "write 'name = expression'; names that are no plain words go in quotes"
+        raise SpecError(f"cannot read {text[:200]!r}: {hint}") from None
     if not reader.found:
         raise SpecError("nothing to derive: the text is empty")
     return reader.found
