@@ -15,7 +15,6 @@ from .model.spec import ModelSpec, Random, gls_spec, lme_spec
 from .options import told_of_others
 from .results import LmeResults
 
-
 ELSEWHERE = {
     "reml": "the method is 'REML' or 'ML': method='ML'",
     "REML": "the method is 'REML' or 'ML': method='ML'",

@@ -35,11 +35,11 @@ from .check.crosscheck import Crosscheck, crosscheck
 from .check.diagnose import Diagnosis, diagnose
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
+from .fit import engine as engines
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
-from .r import nlme
 from .r.nlme import Fitted
 from .show.report import Report
 
@@ -346,7 +346,7 @@ class LmeResults(Fit):
         """
         spec = updated(self.spec, fixed, changes)
         frame = given(self, self._data, "update without data=") if data is None else data
-        fitted = nlme.fit(spec, frame)
+        fitted = engines.fit(spec, frame, self.engine)
         return LmeResults(fitted.snapshot, fitted, frame.index, frame)
 
     def coef(self, level: int | str | None = None) -> pd.DataFrame:

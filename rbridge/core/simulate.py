@@ -28,7 +28,7 @@ class Reordered:
     order: Array
 
     def draw(self, rng: np.random.Generator) -> Array:
-        return self.source.draw(rng)[self.order]
+        return np.asarray(self.source.draw(rng)[self.order])
 
 
 def generator(entropy: int, number: int) -> np.random.Generator:
@@ -59,7 +59,7 @@ class Process:
 
     def draw(self, rng: np.random.Generator) -> Array:
         """One response: (n,) array in snapshot order, on the scale of the fit's response."""
-        return self.draw_all([rng])[0]
+        return np.asarray(self.draw_all([rng])[0])
 
     def draw_all(self, sources: Sequence[np.random.Generator]) -> Array:
         """(k, n) responses, each of its own source of randomness."""

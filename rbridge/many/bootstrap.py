@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.parameters import theta
-from ..core.simulate import Source, generator, process
+from ..core.simulate import Process, Source, generator, process
 from ..core.snapshot import FitSnapshot
 from ..errors import RError, SessionError, SpecError
 from ..fit import engine as engines
@@ -183,7 +183,9 @@ def bootstrap(
         raise SpecError(f"witness must be a number of replicates up to n ({n}), not {witness}")
     entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
     run = partial(collect, n_jobs=n_jobs, progress=progress)
-    refit = RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, engine=chosen)
+    refit = (
+        RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, engine=chosen)
+    )
     outcomes, interrupted = run(partial(_task, refit), n, what="replicates", least=refit.at_once)
     seen: list[Replicate] = []
     if witness and not interrupted:
@@ -234,7 +236,7 @@ class Bootstrap:
         witness: Sequence[Replicate] = (),
     ) -> None:
         self._snapshot = snapshot
-        self.estimates = estimates = estimates_of(snapshot)
+        self.estimates = estimates_of(snapshot)
         self.n, self.seed, self.interrupted, self.engine = n, seed, interrupted, engine
         self.replicates = self._table(outcomes)
         self.witness = self._table(witness) if witness else None
@@ -326,7 +328,9 @@ class Bootstrap:
         first = f"{tried}{stopped} replicates, {lost}; seed {self.seed}"
         first += "" if self.engine == "nlme" else f"; engine {self.engine}"
         if self.witness is not None:
-            gap = f"{len(self.witness)} of them by nlme too, at most {self.witness_gap:.1g} standard"
+            gap = (
+                f"{len(self.witness)} of them by nlme too, at most {self.witness_gap:.1g} standard"
+            )
             first += f"\n{gap} errors apart"
         parts: list[Any] = [("", first)]
         if len(self.replicates) > 1:

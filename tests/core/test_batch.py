@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from rbridge.core.arrays import Array
+from rbridge.core.fitting.ascents import trust_steps
 from rbridge.core.fitting.batch import Batch, batches
 from rbridge.core.fitting.maximum import estimate
 from rbridge.core.fitting.newton import trust_step
-from rbridge.core.fitting.ascents import trust_steps
 from rbridge.core.fitting.solution import solution
 from rbridge.core.information import information
 from rbridge.core.parameters import theta
@@ -111,7 +111,7 @@ def test_which_models_batch() -> None:
 
 @pytest.mark.parametrize("radius", [0.3, 3.0, 1e3])
 def test_steps_are_those_of_one_quadratic(radius: float) -> None:
-    """Concave, saddle, and the hard case, whose gradient has nothing along the largest curvature."""
+    """Concave, saddles, and the hard case: no gradient along the largest curvature."""
     rng = np.random.default_rng(1)
     A = rng.normal(size=(20, 3, 3))
     H = A + A.transpose(0, 2, 1)

@@ -1,4 +1,4 @@
-"""The bootstrap by the search here: the same draws as nlme's, its estimates, and nlme as witness."""
+"""The bootstrap by the search here: nlme's draws, its estimates, and nlme as the witness."""
 
 from __future__ import annotations
 

@@ -8,16 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..arrays import Array
-from .newton import (
-    FAR,
-    FLAT,
-    GROWTH,
-    LEAST_RADIUS,
-    MOST_STEPS,
-    RADIUS,
-    RISING,
-    ROUNDING,
-)
+from .newton import FAR, FLAT, GROWTH, LEAST_RADIUS, MOST_STEPS, RADIUS, RISING, ROUNDING
 
 At = Callable[[Array, Array], tuple[Array, Array, Array, Array, Array]]
 
@@ -131,7 +122,7 @@ def _in_eigenvectors(values: Array, slopes: Array, radius: Array) -> Array:
     lengths = np.linalg.norm(np.where(top[:, None] < 0, step, 0), axis=1)
     bounded = ~((top < 0) & (lengths <= radius))
     step[bounded] = _bounded(values[bounded], slopes[bounded], radius[bounded])
-    return step
+    return np.asarray(step)
 
 
 def _bounded(values: Array, slopes: Array, radius: Array) -> Array:
@@ -154,4 +145,4 @@ def _bounded(values: Array, slopes: Array, radius: Array) -> Array:
         long = length > radius[left]
         low[left[long]], high[left[~long]] = mu[long], mu[~long]
         left = left[np.abs(length / radius[left] - 1) >= 0.05]
-    return step
+    return np.asarray(step)

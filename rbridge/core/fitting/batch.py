@@ -19,8 +19,8 @@ from ..engine.contractions import contract
 from ..parameters import tau_basis
 from ..snapshot import FitSnapshot
 from ..unconstrained import vech
-from .coding import Coding, Factor
 from .ascents import climb_all
+from .coding import Coding, Factor
 from .start import LEAST_SHARE, LEAST_SIGMA, prior
 
 _CELLS = 2_000_000  # numbers in the largest array of one go
@@ -257,7 +257,9 @@ class Batch:
         cross = np.eye(p) - X[:, 0]
         inverse = np.linalg.inv(cross)
         coef = -np.einsum("kij,kj->ki", inverse, Xy[:, 0])
-        own = yy - 2 * np.einsum("ktp,kp->kt", Xy, coef) + np.einsum("ktij,ki,kj->kt", X, coef, coef)
+        own = (
+            yy - 2 * np.einsum("ktp,kp->kt", Xy, coef) + np.einsum("ktij,ki,kj->kt", X, coef, coef)
+        )
         quad = data.yy + np.einsum("ki,ki->k", coef, coef) - own[:, 0]
         quad1 = own[:, 1 : 1 + e]
         pull = Xy[:, 1 : 1 + e] - np.einsum("keij,kj->kei", X[:, 1 : 1 + e], coef)
@@ -312,9 +314,7 @@ class Batch:
         """tr(V⁻¹V̇), tr(V⁻¹V̇V⁻¹V̇) and the metric: expected information with σ² at its best."""
         GE = [GW @ E for E in self.E]
         trace1 = np.stack([np.einsum("kgaa,g->k", x, self.counts) for x in GE], axis=1)
-        rows = [
-            [np.einsum("kgab,kgba,g->k", x, y, self.counts) for y in GE] for x in GE
-        ]
+        rows = [[np.einsum("kgab,kgba,g->k", x, y, self.counts) for y in GE] for x in GE]
         trace2 = np.stack([np.stack(row, axis=1) for row in rows], axis=1)
         weight = (trace2 - trace1[:, :, None] * trace1[:, None, :] / self.n) / 2
         return trace1, trace2, weight
