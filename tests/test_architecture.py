@@ -24,12 +24,13 @@ FLOORS = [
         {"r"},
         {"fit"},
     ),
-    *({"check", "many"}, {"analysis"}, {"results"}, {"api"}, {"mmrm"}, {"suite", "testing"}),
-    *({"public"}, {"__init__"}, {"cli"}, {"__main__"}),
+    *({"check", "many"}, {"analysis"}, {"results"}, {"api"}, {"mmrm"}),
+    *({"suite", "qualify", "testing"}, {"public"}, {"__init__"}, {"cli"}, {"__main__"}),
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = (
-    *("rpy2", "matplotlib", "joblib", "rich", "scipy.optimize", "scipy.stats", "scipy.interpolate"),
+    *("rpy2", "matplotlib", "joblib", "rich", "statsmodels"),
+    *("scipy.optimize", "scipy.stats", "scipy.interpolate"),
 )
 LIBRARIES = {"core": {"numpy", "scipy"}}
 LIBRARIES |= {room: set() for room in ("model", "errors", "options", "files")}

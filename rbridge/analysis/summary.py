@@ -13,6 +13,9 @@ from ..fit.components import Fit
 from ..fit.vcov import with_names
 from ..model.structures import Structure
 from ..show.report import Part, Report
+from .tidy import NLME
+
+FEW = 40  # independent groups; with fewer it matters by which degrees of freedom p is had
 
 
 def summary(fit: Fit) -> Report:
@@ -41,8 +44,10 @@ def summary(fit: Fit) -> Report:
     parts: list[tuple[str, Part]] = [
         ("", "\n".join(lines)),
         (heading, components),
-        ("Fixed effects", fixed),
+        (f"Fixed effects; {NLME}", fixed),
     ]
+    if few := _few_groups(fit):
+        parts.append(("", few))
     if fit.warnings_:
         parts.append(("R's warnings", "\n".join(fit.warnings_)))
     diagnosis = diagnose(fit)
@@ -50,6 +55,21 @@ def summary(fit: Fit) -> Report:
         parts.append(("Doubts about the standard errors", str(diagnosis).rstrip()))
     titles = {"lme": "Linear mixed model (nlme::lme)", "gls": "Linear model (nlme::gls)"}
     return Report(titles[snap.kind], parts)
+
+
+def _few_groups(fit: Fit) -> str:
+    """Where nlme's degrees of freedom are a guess that matters."""
+    cor = fit.snapshot.cor
+    groups = [len(level.labels) for level in fit.snapshot.levels[:1]]
+    groups += [int(cor.codes.max()) + 1] if cor is not None and not groups else []
+    if not groups or groups[0] >= FEW:
+        return ""
+    better = "fit.fixed_effects() has Kenward and Roger's"
+    if fit.snapshot.method == "ML":
+        better = (
+            "fit.fixed_effects('satterthwaite') has better ones, Kenward and Roger's are of REML"
+        )
+    return f"With {groups[0]} independent groups these degrees of freedom are rough: {better}"
 
 
 def varcomp_frame(fit: Fit) -> tuple[pd.DataFrame, str]:

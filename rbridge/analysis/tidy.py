@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,15 @@ from ..fit.components import Fit
 from ..fit.vcov import METHODS, SOURCES
 from ..options import one_of
 from .derive import derived, values
+from .fixed_effects import fixed_effects, inference_of
 
 EFFECTS = ("fixed", "ran_pars")
 SCALES = {"variance": "log", "scale": "log", "correlation": "Fisher z", "proportion": "logit"}
+NLME = "containment (nlme)"
+FIXED = {
+    **{"estimate": "estimate", "std_error": "se", "statistic": "t", "df": "df", "p_value": "p"},
+    **{"conf_low": "lower", "conf_high": "upper"},
+}
 COLUMNS = (
     *("effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value"),
     *("conf_low", "conf_high", "conf_method"),
@@ -30,6 +37,7 @@ def tidy(
     scale: str = "sdcor",
     level: float = 0.95,
     method: str = "expected",
+    **inference: Any,
 ) -> pd.DataFrame:
     """One row a parameter, with broom.mixed's column names (dots as underscores).
 
@@ -42,6 +50,10 @@ def tidy(
     level : float
     method : {"expected", "observed", "average", "delta"}
         Covariance of the variance components.
+    **inference
+        ``ddf``, ``information``, ``kr``, ``vcov``, ``cluster``: the fixed effects as
+        :func:`rbridge.analysis.fixed_effects.fixed_effects` tests them. Without any of them they
+        have nlme's standard errors and degrees of freedom.
 
     Returns
     -------
@@ -63,7 +75,7 @@ def tidy(
     if isinstance(effects, str) or unknown or scale not in ("sdcor", "vcov"):
         raise SpecError(f"effects are a list of {', '.join(EFFECTS)}; scale is 'sdcor' or 'vcov'")
     frames = [
-        _fixed(fit, level) if name == "fixed" else _random(fit, scale, level, method)
+        _fixed(fit, level, inference) if name == "fixed" else _random(fit, scale, level, method)
         for name in effects
     ]
     frame = pd.concat(frames, ignore_index=True)[list(COLUMNS)]
@@ -71,22 +83,20 @@ def tidy(
     return frame
 
 
-def _fixed(fit: Fit, level: float) -> pd.DataFrame:
+def _fixed(fit: Fit, level: float, inference: Mapping[str, Any]) -> pd.DataFrame:
+    table, method = _by_nlme(fit, level), NLME
+    if inference:
+        table = fixed_effects(fit, level=level, **inference)
+        method = inference_of(fit, **inference).description
+    said = {"effect": "fixed", "group": "fixed", "conf_method": f"t, {level:.0%}, {method}"}
+    numbers = table[list(FIXED.values())].set_axis(list(FIXED), axis=1)
+    return numbers.assign(term=list(table.index), **said)
+
+
+def _by_nlme(fit: Fit, level: float) -> pd.DataFrame:
     ends = fit.conf_int(level)
-    columns = {
-        "effect": "fixed",
-        "group": "fixed",
-        "term": list(fit.params.index),
-        "estimate": fit.params,
-        "std_error": fit.bse,
-        "statistic": fit.tvalues,
-        "df": fit.df_resid,
-        "p_value": fit.pvalues,
-        "conf_low": ends["lower"],
-        "conf_high": ends["upper"],
-        "conf_method": f"t, {level:.0%}",
-    }
-    return pd.DataFrame(columns)
+    tested = {"estimate": fit.params, "se": fit.bse, "t": fit.tvalues, "df": fit.df_resid}
+    return pd.DataFrame({**tested, "p": fit.pvalues, **ends})
 
 
 def _random(fit: Fit, scale: str, level: float, method: str) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from ..core.collinearity import collinearity
-from ..errors import LmeInfoUnsupported
+from ..core.fitting.shortfall import shortfall
+from ..errors import InformationError, LmeInfoUnsupported
 from ..fit.components import Fit
 from .answers import Answers
 from .diagnose import LOST, diagnose, weights_move
@@ -50,6 +51,22 @@ def log_likelihood(fit: Fit) -> Finding:
         why = "nlme stopped while the fitted values in the variance function still moved"
     text = f"computed here it is {ours:.10g}, by nlme {snap.log_lik:.10g}: {why}"
     return Finding("log-likelihood", FAILURE, size, text)
+
+
+def optimum(fit: Fit) -> Finding:
+    """How far the search stopped from the optimum above it."""
+    who = "the search here" if fit.engine == "native" else "nlme"
+    try:
+        found = shortfall(fit.snapshot)
+    except InformationError as error:
+        return Finding("optimum", NOTE, None, f"how far {who} stopped from it is not known: {error}")
+    size = found.move
+    below = f"{max(found.log_lik, 0):.1g} below it in log-likelihood"
+    text = f"{who} stopped {size:.1g} standard errors from it, {below}"
+    if size <= CHECK["optimum"].value:
+        return Finding("optimum", OK, size, text)
+    text += f" ({found.parameter} is farthest): engine='pinned' has nlme's numbers at the optimum"
+    return Finding("optimum", WARNING, size, text, (found.parameter,))
 
 
 def gap_a(answers: Answers) -> Finding:

@@ -308,7 +308,8 @@ class Batch:
         for i, j in zip(*vech(e)):
             half = WE[i] @ EW[j]
             second.append(-(half + half.swapaxes(-1, -2)))
-        return np.stack([M, *first, *second], axis=1).reshape(k, -1, len(self.G) * self.q**2)
+        every = np.stack([M, *first, *second], axis=1)
+        return np.asarray(every.reshape(k, -1, len(self.G) * self.q**2))
 
     def _traces(self, GW: Array) -> tuple[Array, Array, Array]:
         """tr(V⁻¹V̇), tr(V⁻¹V̇V⁻¹V̇) and the metric: expected information with σ² at its best."""
@@ -355,10 +356,10 @@ def _factor(factor: Factor, delta: Array) -> Array:
     """(k, n_e) elements of the factors of positive definite blocks, as :meth:`Factor.factor`."""
     q = len(factor.block.names)
     if factor.block.pd_class in ("pdIdent", "pdDiag"):
-        return np.sqrt(np.maximum(delta, 0))
+        return np.asarray(np.sqrt(np.maximum(delta, 0)))
     if factor.block.pd_class == "pdCompSymm":
         values = [delta[:, 0] - delta[:, 1], delta[:, 0] + (q - 1) * delta[:, 1]]
-        return np.sqrt(np.maximum(np.stack(values, axis=1), 0))
+        return np.asarray(np.sqrt(np.maximum(np.stack(values, axis=1), 0)))
     L = np.linalg.cholesky(np.einsum("ke,eab->kab", delta, factor.E))
     row, column = vech(q)
     return np.asarray(L[:, column, row])

@@ -1,0 +1,216 @@
+"""The qualification as one page of HTML that needs nothing else: the verdict first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from ..check.verdict import Verdict
+from .proof import PERFORMANCE, SECTIONS, Proof
+from .run import Qualification
+from .words import VERDICTS, counted, grouped, mark, reasons, state, word
+
+_CLASSES: dict[Verdict | None, str] = {
+    Verdict.AGREE: "agree",
+    Verdict.DISAGREE: "disagree",
+    Verdict.UNCHECKED: "unchecked",
+    None: "skipped",
+}
+_SENTENCES = {
+    Verdict.AGREE: "Everything that was checked agrees.",
+    Verdict.DISAGREE: "Numbers disagree: do not use this installation before they are explained.",
+    Verdict.UNCHECKED: "Nothing disagrees, but not everything could be checked.",
+}
+_OF_SECTIONS = {
+    Verdict.AGREE: "agrees",
+    Verdict.DISAGREE: "DISAGREES",
+    Verdict.UNCHECKED: "not fully checked",
+}
+_STYLE = """
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 72rem; padding: 1.5rem; background: #fff; color: #1a1f24;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.1rem; font-weight: 600; margin: 0 0 .75rem; color: #4a5560; }
+h2 { font-size: 1.25rem; margin: 2.25rem 0 .25rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 0; max-width: 60rem; overflow-wrap: anywhere; }
+p { margin: .25rem 0; max-width: 60rem; }
+.verdict { padding: 1.1rem 1.4rem; border-radius: .5rem; border-left: .6rem solid; }
+.verdict strong { display: block; font-size: 1.9rem; line-height: 1.2; }
+.verdict.agree { background: #e3f4e7; border-color: #1b7a34; }
+.verdict.agree strong { color: #14602a; }
+.verdict.disagree { background: #fde8e6; border-color: #b3261e; }
+.verdict.disagree strong { color: #8f1d17; }
+.verdict.unchecked { background: #fdf1d8; border-color: #9a6400; }
+.verdict.unchecked strong { color: #7a4f00; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem;
+  margin: 1rem 0; }
+.card { border: 1px solid #d5dbe1; border-top: .3rem solid; border-radius: .4rem;
+  padding: .7rem .9rem; color: inherit; text-decoration: none; }
+.card b { display: block; font-size: 1.05rem; }
+.card.agree { border-top-color: #1b7a34; }
+.card.disagree { border-top-color: #b3261e; }
+.card.unchecked { border-top-color: #9a6400; }
+.card.skipped { border-top-color: #6a7681; }
+.about { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .1rem 1rem;
+  margin: .5rem 0; font-size: .9rem; }
+.about dt { color: #4a5560; }
+.about dd { margin: 0; overflow-wrap: anywhere; }
+details { border: 1px solid #d5dbe1; border-radius: .4rem; margin: .4rem 0; }
+summary { cursor: pointer; padding: .45rem .8rem; display: flex; gap: .6rem; align-items: baseline; }
+summary .title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
+summary .count { color: #4a5560; font-size: .9rem; white-space: nowrap; }
+.inside { padding: 0 .8rem .7rem; overflow-x: auto; }
+.source { font-size: .9rem; color: #38424c; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; }
+th, td { padding: .25rem .5rem; border-bottom: 1px solid #e6eaee; text-align: left;
+  vertical-align: top; }
+thead th { border-bottom: 2px solid #b9c2ca; font-weight: 600; }
+td:first-child { overflow-wrap: anywhere; min-width: 10rem; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { text-align: right; }
+tr.disagree td { background: #fde8e6; }
+tr.unchecked td { background: #fdf1d8; }
+.mark { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .85rem;
+  white-space: nowrap; border: 1px solid; }
+.mark.agree { color: #14602a; background: #e3f4e7; }
+.mark.disagree { color: #8f1d17; background: #fde8e6; font-weight: 700; }
+.mark.unchecked { color: #7a4f00; background: #fdf1d8; font-weight: 700; }
+.mark.skipped { color: #4a5560; background: #eef1f4; }
+footer { margin-top: 2.5rem; padding-top: .8rem; border-top: 1px solid #d5dbe1; font-size: .9rem; }
+@media (max-width: 50rem) { body { padding: .8rem; } summary { flex-wrap: wrap; } }
+@media print { details { break-inside: avoid; } }
+"""
+_LEGEND = (
+    "<b>agrees</b>: the difference is no larger than allowed. <b>disagrees</b>: it is larger. "
+    "<b>could not be checked</b>: something that is needed is missing; the reason is given. "
+    "<b>not run</b>: left out, for the reason given; it counts neither way. Exit status of "
+    "<code>rbridge qualify</code>: 0 everything that was run agrees, 1 a number disagrees, "
+    "2 something could not be checked."
+)
+
+
+def page(qualification: Qualification) -> str:
+    """The whole page."""
+    code = qualification.code
+    body = [
+        "<h1>rbridge: qualification of an installation</h1>",
+        _verdict(qualification, code),
+        f'<nav class="cards">{"".join(_card(qualification, name) for name in SECTIONS)}</nav>',
+        _wrong(qualification.proofs),
+        _without("What could not be checked", qualification.proofs, Verdict.UNCHECKED),
+        _without("What was not run", qualification.proofs, None),
+        _about(qualification.about),
+        *(_section(qualification, name) for name in SECTIONS),
+        f"<footer>{_LEGEND}</footer>",
+    ]
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>rbridge qualification: {VERDICTS[code].lower()}</title>"
+        f"<style>{_STYLE}</style></head>"
+    )
+    return f"{head}<body>{''.join(body)}</body></html>\n"
+
+
+def _verdict(qualification: Qualification, code: Verdict) -> str:
+    about = qualification.about
+    words = f"{code.mark} {VERDICTS[code]}{'' if qualification.with_r else ' without R'}"
+    where = f"{about['date']}, {about['machine']}, rbridge {about['rbridge']}"
+    counts = f"{counted(qualification.proofs)}, in {qualification.seconds:.0f} seconds"
+    return (
+        f'<section class="verdict {_CLASSES[code]}"><strong>{escape(words)}</strong>'
+        f"<p>{escape(_SENTENCES[code])} {escape(counts)}.</p><p>{escape(where)}</p></section>"
+    )
+
+
+def _card(qualification: Qualification, section: str) -> str:
+    proofs = qualification.of(section)
+    worst = state(proofs)
+    words = "not run" if worst is None else _OF_SECTIONS[worst]
+    return (
+        f'<a class="card {_CLASSES[worst]}" href="#{section}"><b>{section.capitalize()}: '
+        f"{words}</b>{escape(SECTIONS[section])}<br>{escape(counted(proofs))}</a>"
+    )
+
+
+def _wrong(proofs: Sequence[Proof]) -> str:
+    """What disagrees, in full, before everything else."""
+    bad = [proof for proof in proofs if proof.verdict is Verdict.DISAGREE]
+    rows = "".join(_row(proof, named=True) for proof in bad)
+    return f"<h2>What disagrees</h2>{_table(rows)}" if bad else ""
+
+
+def _without(title: str, proofs: Sequence[Proof], verdict: Verdict | None) -> str:
+    """What has no answer, by reason."""
+    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons(proofs, verdict))
+    return f"<h2>{title}</h2><ul>{items}</ul>" if items else ""
+
+
+def _about(about: dict[str, str]) -> str:
+    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in about.items())
+    return f'<h2>What was qualified</h2><dl class="about">{rows}</dl>'
+
+
+def _section(qualification: Qualification, section: str) -> str:
+    proofs = qualification.of(section)
+    title = f'<h2 id="{section}">{section.capitalize()}</h2>'
+    told = f"{title}<p>{escape(SECTIONS[section])} {escape(counted(proofs))}.</p>"
+    if section != PERFORMANCE:
+        return told + _groups(proofs)
+    for source, of in grouped(proofs, lambda proof: proof.source).items():
+        told += f"<h3>{escape(source)}</h3><p>{escape(counted(of))}.</p>{_groups(of)}"
+    return told
+
+
+def _groups(proofs: Sequence[Proof]) -> str:
+    return "".join(_group(name, of) for name, of in grouped(proofs).items())
+
+
+def _group(name: str, proofs: Sequence[Proof]) -> str:
+    worst = state(proofs)
+    opened = " open" if worst else ""
+    shared = len({(proof.source, proof.why) for proof in proofs}) == 1
+    source = _source(proofs[0]) if shared else ""
+    rows = "".join(_row(proof, sourced=not shared) for proof in proofs)
+    partly = worst is not None and any(proof.verdict is None for proof in proofs)
+    count = f"{len(proofs)} check{'s' if len(proofs) != 1 else ''}"
+    count = counted(proofs) if worst or partly else count
+    return (
+        f"<details{opened}><summary>{_mark(worst)}"
+        f'<span class="title">{escape(name)}</span><span class="count">{count}</span></summary>'
+        f'<div class="inside">{source}{_table(rows)}</div></details>'
+    )
+
+
+def _source(proof: Proof) -> str:
+    label = "Reason" if proof.tolerance is None else "Allowed difference"
+    allowed = f"<br>{label}: {escape(proof.why)}." if proof.why else ""
+    return f'<p class="source">Source: {escape(proof.source)}.{allowed}</p>'
+
+
+def _table(rows: str) -> str:
+    heads = ("Figure", "Expected", "Found", "Difference", "Allowed", "Verdict")
+    cells = "".join(f"<th{_aligned(head)}>{head}</th>" for head in heads)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _aligned(head: str) -> str:
+    return ' class="number"' if head in ("Difference", "Allowed") else ""
+
+
+def _row(proof: Proof, *, named: bool = False, sourced: bool = True) -> str:
+    name = f"{proof.group}: {proof.name}" if named else proof.name
+    told = escape(name) + (_source(proof) if sourced else "")
+    number = "" if proof.difference is None else f"{proof.difference:+.1e}"
+    allowed = "" if proof.tolerance is None else f"{proof.tolerance:.1e}"
+    return (
+        f'<tr class="{_CLASSES[proof.verdict]}"><td>{told}</td><td>{escape(proof.expected)}</td>'
+        f'<td>{escape(proof.found)}</td><td class="number">{number}</td>'
+        f'<td class="number">{allowed}</td><td>{_mark(proof.verdict, word(proof))}</td></tr>'
+    )
+
+
+def _mark(verdict: Verdict | None, words: str = "") -> str:
+    told = words or ("not run" if verdict is None else verdict.words())
+    return f'<span class="mark {_CLASSES[verdict]}">{mark(verdict)} {told}</span>'
