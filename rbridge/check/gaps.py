@@ -31,6 +31,9 @@ def log_likelihood(fit: Fit) -> Finding:
     snap = fit.snapshot
     ours = fit.forms.log_likelihood
     size = abs(ours - snap.log_lik) / max(1.0, abs(snap.log_lik))
+    if fit.engine == "native":
+        text = f"computed here ({ours:.8g}); nlme fitted nothing (engine='native')"
+        return Finding("log-likelihood", NOTE, size, text)
     if size <= CHECK["log-likelihood"].value:
         text = f"computed here and by nlme, it is the same ({ours:.8g})"
         return Finding("log-likelihood", OK, size, text)
@@ -75,6 +78,9 @@ def gap_a(answers: Answers) -> Finding:
         if not answers.has(method):
             return _no_gap_a(answers, method)
     size = relative_difference(answers.vcov("delta").cov, answers.vcov("observed").cov)
+    if answers.fit.engine == "native":
+        text = "apVar is the exact observed information here (engine='native'), not nlme's"
+        return Finding("A", NOTE, size, text)
     text = f"nlme's apVar and the exact observed information differ by {size:.2g}: "
     if answers.fit.snapshot.fixed_sigma:
         text += "where sigma is fixed, nlme's apVar leaves terms of the likelihood out and is wrong"

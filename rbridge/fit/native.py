@@ -68,7 +68,7 @@ def fit_here(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> FitSnaps
     FitError
         As nlme's, where the fixed effects are singular or a group has too few rows.
     """
-    if _doubtful(spec, prepared):
+    if doubtful(spec, prepared):
         nlme.fit(spec, design)
     try:
         found = found_here(spec, prepared)
@@ -92,7 +92,7 @@ def _df(prepared: FitSnapshot) -> Array:
     return containment_df(prepared, prepared.terms.assign).columns
 
 
-def _doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
+def doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
     """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
     X = prepared.X
     size = np.sqrt(np.einsum("ij,ij->j", X, X))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Union
 
 from ..errors import FormulaError, SpecError
@@ -77,7 +78,7 @@ class ModelSpec:
         plain = {name: _plain_contrast(name, value) for name, value in self.contrasts.items()}
         object.__setattr__(self, "contrasts", plain)
 
-    @property
+    @cached_property
     def formula(self) -> Formula:
         """The checked formula of the fixed effects."""
         return parse_formula(self.fixed)
