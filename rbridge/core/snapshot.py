@@ -26,7 +26,7 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         value = getattr(obj, name)
         if value is None:
             continue
-        array = np.array(value, order="C")
+        array = value if _is_owned(value) else np.array(value, order="C")
         if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
             array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"
@@ -37,6 +37,14 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
             raise SnapshotError(f"{where} has shape {array.shape}, expected {shape}")
         array.flags.writeable = False
         object.__setattr__(obj, name, array)
+
+
+def _is_owned(value: object) -> bool:
+    """Whether this is an array as these objects keep them: one that another of them may share."""
+    if not isinstance(value, np.ndarray):
+        return False
+    flags = value.flags
+    return bool(flags.owndata and flags.c_contiguous and not flags.writeable)
 
 
 @dataclass(frozen=True)

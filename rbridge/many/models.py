@@ -22,8 +22,8 @@ from ..frame.design import check_columns, check_frame
 from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
+from .outcomes import FitRow, fitted_together, row_of
 from .parallel import Progress, collect
-from .outcomes import FitRow, fitted_together, recorded
 from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
@@ -289,7 +289,7 @@ def _fit_one(
     item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...], engine: str
 ) -> FitRow:
     try:
-        return recorded(item, engines.fit(spec, data, engine).snapshot, se)
+        return row_of(item, engines.fit(spec, data, engine).snapshot, se)
     except InstallationError:
         raise  # no fit at all could succeed
     except RBridgeError as error:

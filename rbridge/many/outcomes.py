@@ -39,7 +39,7 @@ class FitRow:
         return int(bool(self.reason))
 
 
-def recorded(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
+def row_of(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
     """The row of a fit."""
     fit = Fit(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
@@ -113,7 +113,7 @@ def _whole(data: pd.DataFrame, name: str) -> bool:
 
 
 def _rows(prepared: FitSnapshot, fits: Fits, items: Sequence[int]) -> list[FitRow]:
-    """As :func:`recorded`; without those that did not converge or have no information."""
+    """As :func:`row_of`; without those that did not converge or have no information."""
     n, p = prepared.X.shape
     names = theta(prepared).names
     k = p + len(names)

@@ -248,6 +248,7 @@ def _check_depth(node: Node, text: str) -> None:
     raise FormulaError(f"the formula is nested too deeply (limit {DEPTH})", text, level[0].pos)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Node:
     """Read one R expression.
 

@@ -68,7 +68,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         one_of(self.method, METHODS, "method", quote=True)
         one_of(self.na_action, NA_ACTIONS, "na_action", quote=True)
-        formula = parse_formula(self.fixed)
+        formula = self.formula
         if formula.lhs is None:
             raise FormulaError("the fixed formula needs a response: 'y ~ x'", self.fixed, 0)
         if formula.groups:
