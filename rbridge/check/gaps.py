@@ -62,7 +62,9 @@ def optimum(fit: Fit) -> Finding:
     try:
         found = shortfall(fit.snapshot)
     except InformationError as error:
-        return Finding("optimum", NOTE, None, f"how far {who} stopped from it is not known: {error}")
+        return Finding(
+            "optimum", NOTE, None, f"how far {who} stopped from it is not known: {error}"
+        )
     size = found.move
     below = f"{max(found.log_lik, 0):.1g} below it in log-likelihood"
     text = f"{who} stopped {size:.1g} standard errors from it, {below}"
