@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from typing import Any, Union
@@ -13,10 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core.snapshot import FitSnapshot
 from ..errors import InstallationError, RBridgeError, SpecError
 from ..fit import engine as engines
-from ..fit.components import Fit
 from ..fit.vcov import METHODS
 from ..frame.design import check_columns, check_frame
 from ..model.formula import quoted
