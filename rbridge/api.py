@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from .analysis.lm_list import LmList
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit import engine as engines
@@ -33,9 +34,9 @@ ELSEWHERE = {
     **ELSEWHERE,
 )
 def lme(
-    fixed: str,
-    data: pd.DataFrame,
-    random: Random,
+    fixed: str | LmList,
+    data: pd.DataFrame | None = None,
+    random: Random | None = None,
     *,
     correlation: object = None,
     weights: object = None,
@@ -49,12 +50,14 @@ def lme(
 
     Parameters
     ----------
-    fixed : str
+    fixed : str or LmList
         ``"y ~ x1 * x2"``: R's formula language, with the usual functions (``log``, ``I``,
-        ``poly``, ``ns`` …).
+        ``poly``, ``ns`` …). Of an :func:`rbridge.lm_list` its formula and data are taken, and
+        without ``random`` every coefficient varies over its groups, started where it ends.
     data : DataFrame
         Strings and categoricals are factors. The reference level of a categorical is its first
-        category, of strings the first by code point, whatever the locale.
+        category, of strings the first by code point, whatever the locale. Ordered categoricals
+        have polynomial contrasts (``contr.poly``: ``.L``, ``.Q`` …), as in R.
     random : str or dict
         ``"~ age | subject"``; nested ``"~ 1 | school/case"``; or outermost first
         ``{"school": "~ 1", "case": rb.pdDiag("~ time")}``, a list of terms where one group has
@@ -88,7 +91,23 @@ def lme(
         R, rpy2 or nlme is missing.
     """
     options = _options(method, contrasts, control, na_action)
+    fixed, data, random = _parts(fixed, data, random)
     return fit_spec(lme_spec(fixed, random, correlation, weights, **options), data, engine)
+
+
+def _parts(
+    fixed: str | LmList, data: pd.DataFrame | None, random: Random | None
+) -> tuple[str, pd.DataFrame, Random]:
+    """Formula, data and random effects, from an lm_list where one is given."""
+    if isinstance(fixed, LmList):
+        started = {fixed.group: fixed.start()} if random is None else random
+        return fixed.formula, fixed.data if data is None else data, started
+    if data is None:
+        raise SpecError("lme needs data, a DataFrame")
+    if random is None:
+        told = "random must be given, '~ terms | group': a frame has no groups of its own, as R's"
+        raise SpecError(f"{told} groupedData has; lme(rb.lm_list(…)) takes those of the list")
+    return fixed, data, random
 
 
 @told_of_others(random="gls has no random effects: use rb.lme", **ELSEWHERE)

@@ -16,6 +16,7 @@ from .analysis.derive import (
     stratum_variances,
     variance_ratio,
 )
+from .analysis.lm_list import LmList, compare_fits, lm_list
 from .analysis.pool import pool
 from .analysis.ranef import ranef_params
 from .analysis.simulated import simulated_lrt
@@ -28,12 +29,12 @@ from .errors import RBridgeError
 from .fit.vcov import NamedApVar as ApVar
 from .fit.vcov import VarcompVcov, delta_method
 from .many.models import lme_many
-from .mmrm import mmrm
 from .model import structures as _structures
 from .model.spec import ModelSpec
 from .model.structures import *  # noqa: F401, F403
 from .r.doctor import doctor
 from .r.session import set_isolation
+from .repeated import mmrm
 from .results import LmeResults
 
 __all__ = [
@@ -41,17 +42,20 @@ __all__ = [
     "ApVarUnavailable",
     "Crosscheck",
     "FitSnapshot",
+    "LmList",
     "LmeResults",
     "ModelSpec",
     "RBridgeError",
     "VarcompVcov",
     "compare",
+    "compare_fits",
     "correlations",
     "datasets",
     "delta_method",
     "doctor",
     "gls",
     "icc",
+    "lm_list",
     "lme",
     "lme_many",
     "load",

@@ -20,10 +20,16 @@ from .analysis.fixed_effects import (
     joint_cov,
 )
 from .analysis.given import given
-from .analysis.groups import coef, cov_marginal, ranef
+from .analysis.groups import coef, cov_marginal, ranef, ranef_intervals
 from .analysis.hypotheses import HypothesisLike
 from .analysis.intervals import forest, interval_table, nlme_intervals
 from .analysis.means import MarginalMeans, means
+from .analysis.pictures import (
+    fixed_effects_picture,
+    predictions_picture,
+    random_effects_picture,
+    residuals_picture,
+)
 from .analysis.predictions import predictions
 from .analysis.profile import Profile, profile
 from .analysis.simulated import simulate
@@ -201,7 +207,7 @@ class LmeResults(Fit):
     def predict(
         self,
         new_data: pd.DataFrame | None = None,
-        level: int | str | None = None,
+        level: int | str | Sequence[int | str] | None = None,
         *,
         unseen: str = "raise",
         interval: str | None = None,
@@ -215,9 +221,9 @@ class LmeResults(Fit):
         ----------
         new_data : DataFrame, optional
             By default the data of the fit.
-        level : int or str, optional
+        level : int, str or list of these, optional
             0 for the population, 1 (or its group's name) for the outermost groups …; by default
-            the innermost.
+            the innermost. A list gives a frame with a column a level.
         unseen : {"raise", "population"}
             What to do with groups that the fit has not seen: refuse, or predict without the
             random effects of that level, with a warning.
@@ -230,6 +236,11 @@ class LmeResults(Fit):
         Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
         nlme's own ``predict`` computes them afresh from the new rows.
         """
+        if isinstance(level, Sequence) and not isinstance(level, str):
+            if interval is not None or conditional or options:
+                raise SpecError("several levels have no interval: ask for one level at a time")
+            each = [super(LmeResults, self).predict(new_data, k, unseen=unseen) for k in level]
+            return pd.concat(dict(zip(self.level_names(level), each)), axis=1)
         if interval is None and not conditional and not options:
             return super().predict(new_data, level, unseen=unseen)
         return predictions(
@@ -242,6 +253,11 @@ class LmeResults(Fit):
             conditional=conditional,
             **options,
         )
+
+    def level_names(self, levels: Sequence[int | str]) -> list[str]:
+        """What to call levels given by number or group: ``population``, then the groups."""
+        names = ["population", *(level.group for level in self.snapshot.levels)]
+        return [names[self.level_number(level)] for level in levels]
 
     def profile(self, *what: str, level: float = 0.95) -> Profile:
         """Profile likelihood of components or expressions."""
@@ -316,7 +332,12 @@ class LmeResults(Fit):
         return bootstrap(self, n, engine=engine, witness=witness, **options)
 
     def update(
-        self, fixed: str | None = None, *, data: pd.DataFrame | None = None, **changes: Any
+        self,
+        fixed: str | None = None,
+        *,
+        data: pd.DataFrame | None = None,
+        engine: str | None = None,
+        **changes: Any,
     ) -> LmeResults:
         """The model fitted again with other parts, R's ``update``.
 
@@ -328,6 +349,8 @@ class LmeResults(Fit):
         data : DataFrame, optional
             By default the frame of the fit, as it is now: columns that the fitted model has must
             not have changed, others may be new.
+        engine : {"nlme", "pinned", "native"}, optional
+            By default the fit's own.
         **changes
             ``random``, ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
             ``na_action``, as for :func:`rbridge.lme`; None takes a structure away. ``random``
@@ -346,7 +369,7 @@ class LmeResults(Fit):
         """
         spec = updated(self.spec, fixed, changes)
         frame = given(self, self._data, "update without data=") if data is None else data
-        fitted = engines.fit(spec, frame, self.engine)
+        fitted = engines.fit(spec, frame, engine or self.engine)
         return LmeResults(fitted.snapshot, fitted, frame.index, frame)
 
     def coef(self, level: int | str | None = None) -> pd.DataFrame:
@@ -359,6 +382,15 @@ class LmeResults(Fit):
         See :func:`rbridge.analysis.groups.ranef`.
         """
         return ranef(self, level, augment, data=self._data)
+
+    def ranef_intervals(
+        self, level: int | str | None = None, coverage: float = 0.95
+    ) -> dict[str, pd.DataFrame]:
+        """Random effects of one level with prediction intervals, by effect.
+
+        See :func:`rbridge.analysis.groups.ranef_intervals`.
+        """
+        return ranef_intervals(self, level, coverage)
 
     def cov_marginal(self, group: Any = None, *, conditional: bool = False) -> pd.DataFrame:
         """Covariance of the responses of one group's rows, nlme's ``getVarCov``.
@@ -392,6 +424,56 @@ class LmeResults(Fit):
         """
         options = {"metric": metric, "data": self._data}
         return variogram(self, form, residuals, max_dist, robust, **options)
+
+    def plot_random_effects(
+        self, level: int | str | None = None, coverage: float = 0.95, *, figsize: Any = None
+    ) -> Figure:
+        """Caterpillar: the random effects of one level with prediction intervals."""
+        return random_effects_picture(self, level, coverage, figsize)
+
+    def plot_fixed_effects(
+        self,
+        *,
+        intercept: bool = False,
+        level: float = 0.95,
+        ax: Any = None,
+        figsize: Any = None,
+        **options: Any,
+    ) -> Figure:
+        """Fixed effects with their intervals; ``options`` as for :meth:`fixed_effects`."""
+        return fixed_effects_picture(self, intercept, level, ax, figsize, options)
+
+    def plot_predictions(
+        self,
+        by: str,
+        interval: str | None = None,
+        *,
+        groups: Sequence[Any] | None = None,
+        figsize: Any = None,
+    ) -> Figure:
+        """Observed responses and predicted curves, a panel a group, nlme's ``augPred``.
+
+        Parameters
+        ----------
+        by : str
+            Numeric column, for the axis; the others are at their group's mean or most frequent
+            value.
+        interval : {"confidence", "prediction"}, optional
+            A band of 95 %.
+        groups : list, optional
+            Innermost groups to show; by default all, as long as they are at most 30.
+        """
+        return predictions_picture(self, by, interval, groups, figsize, self._data)
+
+    def plot_residuals(
+        self, formula: str = "pearson ~ fitted", *, ax: Any = None, figsize: Any = None
+    ) -> Figure:
+        """Residuals by a formula: ``"pearson ~ fitted | sex"``, ``"normalized ~ age"``.
+
+        On the left ``response``, ``pearson`` or ``normalized``; on the right ``fitted`` or a
+        column of the data; behind the bar the columns of the panels.
+        """
+        return residuals_picture(self, formula, figsize, ax, self._data)
 
     def plot_varcomp(
         self,

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from ..core.arrays import Array
+from ..core.fixed_effects.prediction import NewRows, predict_rows
 from ..core.marginal import covariance_of_rows
 from ..core.snapshot import FitSnapshot
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.regression import group_labels
-from ..options import closest
+from ..options import check_share, closest
 from .given import given
 
 _SHOWN = 8  # groups in a message
@@ -88,11 +90,54 @@ def ranef(
     frame = given(fit, data, "augment=True").iloc[fit.snapshot.rows]
     omitted = {*own.names, *(group for group, _ in fit.spec.random)}
     known = frame[[name for name in frame if name not in omitted]]
-    parts = {name: _typical(column, own.codes) for name, column in known.items()}
+    parts = {name: typical(column, own.codes) for name, column in known.items()}
     return effects.join(pd.DataFrame(parts).set_axis(labels, axis=0))
 
 
-def _typical(column: pd.Series, codes: Array) -> Any:
+def ranef_intervals(
+    fit: Fit, level: int | str | None = None, coverage: float = 0.95
+) -> dict[str, pd.DataFrame]:
+    """Random effects of one level with prediction intervals, by effect.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of ``lme``.
+    level : int or str, optional
+        As for :func:`coef`.
+    coverage : float
+
+    Returns
+    -------
+    dict of DataFrame
+        Groups × ``lower``, ``est.``, ``upper``, by name of the effect.
+
+    Notes
+    -----
+    b̂ ± z √Var(b̂ − b), the error of β̂ included, at θ̂. Henderson (1975), Biometrics 31, 423–447.
+    """
+    check_share(coverage)
+    number, reach = _level(fit, level), special.ndtri((1 + coverage) / 2)
+    own, found = fit.snapshot.levels[number - 1], {}
+    for k, name in enumerate(own.names):
+        predicted = predict_rows(fit.snapshot, fit.forms, _effect_rows(fit.snapshot, number, k))
+        b, error = predicted.mean, np.sqrt(np.maximum(predicted.mse, 0))
+        parts = {"lower": b - reach * error, "est.": b, "upper": b + reach * error}
+        found[name] = pd.DataFrame(parts, index=_labels(fit.snapshot, number))
+    return found
+
+
+def _effect_rows(snapshot: FitSnapshot, number: int, effect: int) -> NewRows:
+    """Rows whose expected response is one random effect, one for each group of a level."""
+    own = snapshot.levels[number - 1]
+    first, m = _first_rows(own.codes), len(own.labels)
+    Z = [np.zeros((m, len(each.names))) for each in snapshot.levels]
+    Z[number - 1][:, effect] = 1.0
+    groups = [each.codes[first] for each in snapshot.levels]
+    return NewRows(np.zeros((m, snapshot.X.shape[1])), tuple(Z), tuple(groups), np.ones(m))
+
+
+def typical(column: pd.Series, codes: Array) -> Any:
     """One value a group: the mean of numbers, the most frequent of everything else."""
     groups = column.reset_index(drop=True).groupby(codes)
     dtype = column.dtype

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 
 from ..core import seed_table
+from ..errors import RWarning
 from ..fit.components import Fit
 
 
@@ -25,6 +28,8 @@ def ranef_params(fit: Fit) -> pd.DataFrame:
         Without apVar, or without random effects.
     """
     table = seed_table.ranef_params(fit.snapshot)
+    if doubt := fit.apvar_doubt():
+        warnings.warn(doubt, RWarning, stacklevel=2)
     columns = {
         "eta": table.eta,
         "var.eta": table.var_eta,

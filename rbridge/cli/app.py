@@ -116,7 +116,9 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
     """Compare nlme's apVar, the exact informations and lmeInfo.
 
     For one model of DATA (a file, or the name of a shipped data set), for every model of a
-    --suite, or of the records --against which today's R and the native core are held.
+    --suite, or of the records --against which today's R and the native core are held. With both,
+    a model that has changed since its record, or has none, and a record that no model is of are
+    named.
 
     Exit status: 0 the numbers agree, 1 they disagree, 2 they could not be checked.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -20,9 +20,10 @@ from ..datasets.sources import is_shipped
 from ..errors import RNotFoundError, SpecError
 from ..files import write_whole
 from ..r.locate import r_home
+from ..suite.against import paired
 from ..suite.cases import Case, load_suite
 from ..suite.drift import check_record
-from ..suite.record import Recording, record, record_files
+from ..suite.record import Recording, record
 from ..suite.report import SuiteReport
 from ..suite.run import Outcome, check_case, run
 from ..suite.starter import starter
@@ -39,25 +40,32 @@ def show_crosscheck(
     **model: Any,
 ) -> Verdict:
     """One model, a suite or records checked, and the report written."""
-    given = [name for name, value in (("DATA", model["data"]), ("--suite", suite)) if value]
-    given += ["--against"] if against else []
-    if len(given) != 1:
+    _check_asked(suite, against, no_r, model)
+    report: SuiteReport | Crosscheck
+    if against:
+        report = _record_report(against, suite, jobs, not no_r, model["engine"])
+    elif suite:
+        report = _suite_report(suite, jobs, model["engine"])
+    else:
+        report = fit_model(**model).crosscheck()
+    _write(getattr(report, f"to_{form}")(), output)
+    return report.code
+
+
+def _check_asked(
+    suite: Path | None, against: Path | None, no_r: bool, model: Mapping[str, Any]
+) -> None:
+    named = (("DATA", model["data"]), ("--suite", suite), ("--against", against))
+    given = [name for name, value in named if value]
+    if not given or (model["data"] and len(given) > 1):
         raise SpecError(
-            f"give one of DATA, --suite and --against, not {' and '.join(given) or 'none'}"
+            "give DATA, or --suite, or --against, or the last two together, not "
+            f"{' and '.join(given) or 'none'}"
         )
     if no_r and not against:
         raise SpecError("--no-r goes with --against: without a record only R can answer")
     if model["data"] and not model["fixed"]:
         raise SpecError("DATA needs --fixed, the formula of the fixed effects")
-    report: SuiteReport | Crosscheck
-    if suite:
-        report = _suite_report(suite, jobs, model["engine"])
-    elif against:
-        report = _record_report(against, jobs, not no_r)
-    else:
-        report = fit_model(**model).crosscheck()
-    _write(getattr(report, f"to_{form}")(), output)
-    return report.code
 
 
 def _suite_report(path: Path, jobs: int, engine: str | None) -> SuiteReport:
@@ -72,15 +80,20 @@ def _cases(path: Path, engine: str | None) -> tuple[Case, ...]:
     return cases if engine is None else tuple(replace(case, engine=engine) for case in cases)
 
 
-def _record_report(folder: Path, jobs: int, with_r: bool) -> SuiteReport:
+def _record_report(
+    folder: Path, suite: Path | None, jobs: int, with_r: bool, engine: str | None
+) -> SuiteReport:
+    """Records by themselves, or against the suite that they should be of."""
+    cases = None if suite is None else load_suite(suite)
     if with_r and (missing := _why_no_r()):
         click.echo(
             f"no R here ({missing}): the native core alone is held against {folder}", err=True
         )
         with_r = False
-    items = record_files(folder, with_r)
+    items = paired(folder, with_r, cases, str(suite or ""), engine)
+    title = str(folder) if suite is None else f"{suite.name} against {folder}"
     with _progress(len(items)) as tick:
-        return SuiteReport(str(folder), run(items, check_record, jobs, tick), recorded=True)
+        return SuiteReport(title, run(items, check_record, jobs, tick), recorded=True)
 
 
 def _why_no_r() -> str:

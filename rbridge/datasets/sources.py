@@ -17,13 +17,21 @@ from ..files import is_regular
 from ..options import one_of
 from . import load
 
+UNREADABLE = {  # pandas would cut a number there; lose a field there
+    b"\0": "holds a NUL byte: damaged, or not saved as UTF-8",
+    b"\r": "holds a carriage return without a line feed: save it with one kind of line ends",
+}
+
 
 def _table(path: Path, sep: str) -> pd.DataFrame:
     """A text table whose header names every column once, and whose rows have no more fields."""
-    content = path.read_bytes()
-    if b"\0" in content:  # pandas would cut the number there
-        line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{path}: line {line} holds a NUL byte: damaged, or not saved as UTF-8")
+    content = path.read_bytes().replace(b"\r\n", b"\n")
+    if b"\n" not in content:  # as old Macs ended their lines
+        content = content.replace(b"\r", b"\n")
+    for byte, what in UNREADABLE.items():
+        if byte in content:
+            line = content[: content.index(byte)].count(b"\n") + 1
+            raise DataError(f"{path}: line {line} {what}")
     options: dict[str, Any] = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
     header = pd.read_csv(BytesIO(content), sep=sep, **options).iloc[0]
     twice = header[header.duplicated() & (header != "")]

@@ -76,7 +76,7 @@ def fit_here(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> FitSnaps
         nlme.fit(spec, design)  # whose message says more
         raise FitError(f"the search here failed ({error}): use engine='nlme'") from None
     for text in found.snapshot.warnings:
-        warnings.warn(text, ConvergenceWarning, stacklevel=5)
+        warnings.warn(text, ConvergenceWarning, stacklevel=6)
     return found.snapshot
 
 

@@ -62,7 +62,7 @@ def hold(spec: ModelSpec, optimum: FitSnapshot, design: Design) -> Fitted:
 def _searched(spec: ModelSpec, design: Design, why: str) -> Fitted:
     fitted = nlme.fit(spec, design)
     text = f"{why}: fitted by nlme's own search instead"
-    warnings.warn(text, RWarning, stacklevel=6)
+    warnings.warn(text, RWarning, stacklevel=7)
     snapshot = replace(fitted.snapshot, warnings=(*fitted.snapshot.warnings, text))
     return replace(fitted, snapshot=snapshot)
 

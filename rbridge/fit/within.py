@@ -36,7 +36,7 @@ def var_at(var: VarFunc, structure: Structure, frame: pd.DataFrame) -> VarFunc:
         name = formula.rhs.name if isinstance(formula.rhs, Name) else text
         covariate = np.asarray(value_of(frame, name, what), dtype=float)
     if var.codes is not None and formula.groups:
-        columns = [pd.Series(value_of(frame, group, what)).astype(str) for group in formula.groups]
+        columns = [_strata_of(frame, group, what) for group in formula.groups]
         strata = columns[0]
         for inner in columns[1:]:
             strata = strata + "*" + inner
@@ -45,6 +45,12 @@ def var_at(var: VarFunc, structure: Structure, frame: pd.DataFrame) -> VarFunc:
             unknown = strata[int(np.argmax(codes < 0))]
             raise SpecError(f"there is no stratum {unknown!r} (strata: {', '.join(var.strata)})")
     return replace(var, covariate=covariate, codes=codes)
+
+
+def _strata_of(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
+    """The labels of a column as the fit writes them: those of dates are not pandas' own."""
+    value_of(frame, name, what)
+    return pd.Series(_labels_of(frame, name)).astype(str)
 
 
 def series_at(

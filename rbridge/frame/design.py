@@ -59,11 +59,11 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     complete = {name: col.take(rows) for name, col in groups.items()}
     rows = rows[_sort_order(spec, data, complete, len(rows))]
     values = {name: col.take(rows) for name, col in values.items()}
+    _check_response(spec, values)
     _check_codes(spec, data, values)
     values = {name: drop_unused(col) for name, col in values.items()}
     groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
     _check_levels(spec, values)
-    _check_response(spec, values)
     _check_groups(spec, groups, len(rows))
     _check_joined(spec, groups)
     _check_times(spec, values)

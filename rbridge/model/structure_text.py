@@ -143,7 +143,28 @@ def _value(node: Node, text: str) -> Any:
         if node.function in ("c", "list"):
             items = [_value(arg, text) for arg in node.args]
             return dict(zip(node.keys, items)) if any(node.keys) else tuple(items)
+        if node.function in ("matrix", "diag"):
+            return _matrix(node, text)
     raise StructureError(f"only literal values may stand in a structure: {text!r}")
+
+
+def _matrix(node: Call, text: str) -> tuple[tuple[float, ...], ...]:
+    """``diag(2)``, ``diag(c(4, 1))``, ``matrix(c(4, 1, 1, 2), 2)``: a square matrix as rows."""
+    data = _value(node.args[0], text) if node.args else ()
+    values = data if isinstance(data, tuple) else (data,)
+    if not values or not all(isinstance(x, (int, float)) for x in values):
+        raise StructureError(f"{node.function}() takes numbers: {text!r}")
+    if node.function == "diag" and len(node.args) == 1:
+        diagonal = (1.0,) * int(values[0]) if len(values) == 1 else values
+        return tuple(
+            tuple(x * (i == j) for j in range(len(diagonal))) for i, x in enumerate(diagonal)
+        )
+    n = round(len(values) ** 0.5)
+    if node.function == "diag" or n * n != len(values):
+        raise StructureError(
+            f"write the square matrix out, diag(c(…)) or matrix(c(…), n): {text!r}"
+        )
+    return tuple(tuple(values[i::n]) for i in range(n))  # by columns, as in R
 
 
 def formula_text(node: Node) -> str:

@@ -46,6 +46,7 @@ __all__ = [  # what a user may write
 
 Number = Union[int, float]
 Values = Union[Number, Sequence[Number], None]
+Matrix = Sequence[Sequence[Number]]
 ByStratum = Union[Number, Mapping[str, Number], None]
 
 METRICS = ("euclidean", "maximum", "manhattan")
@@ -122,19 +123,54 @@ class PdMat(Structure):
     ----------
     form : str
         The random effects as a one-sided formula, ``"~ time"``.
-    value : sequence of float, optional
-        Starting values in nlme's parameterisation of the class, relative to σ.
+    value : sequence of float or (q, q) matrix, optional
+        Where the search starts: the covariance matrix of the random effects over σ², or numbers in
+        nlme's parameterisation of the class.
     """
 
     form: str
-    value: Values = None
+    value: Union[Values, Matrix] = None
     kind: ClassVar[str] = "pdMat"
 
     def __post_init__(self) -> None:
         formula = self.formula()
         if formula is None or formula.lhs is not None or formula.groups:
             raise StructureError(f"{self.r_class}({self.form!r}): give one-sided '~ terms'")
-        self._freeze("value")
+        plain = getattr(self.value, "to_numpy", lambda: self.value)()
+        plain = getattr(plain, "tolist", lambda: plain)()
+        if isinstance(plain, (list, tuple)) and any(isinstance(r, (list, tuple)) for r in plain):
+            object.__setattr__(self, "value", _covariance(plain, self.r_class))
+        else:
+            self._freeze("value")
+
+
+def _covariance(rows: Sequence[Any], r_class: str) -> tuple[tuple[float, ...], ...]:
+    """The rows of a covariance matrix, checked."""
+    try:
+        matrix = tuple(tuple(map(float, row)) for row in rows)
+    except (TypeError, ValueError):
+        raise StructureError(f"{r_class}: the rows of a matrix value must be numbers") from None
+    if any(len(row) != len(matrix) for row in matrix):
+        raise StructureError(f"{r_class}: a matrix value must be square, a row for each effect")
+    size = max(abs(x) for row in matrix for x in row)
+    pairs = zip(matrix, zip(*matrix))
+    if any(abs(a - b) > 1e-10 * size for row, column in pairs for a, b in zip(row, column)):
+        raise StructureError(f"{r_class}: a matrix value must be symmetric")
+    if not _is_positive_definite(matrix):
+        raise StructureError(f"{r_class}: a matrix value must be positive definite")
+    return matrix
+
+
+def _is_positive_definite(matrix: Sequence[Sequence[float]]) -> bool:
+    """Whether elimination meets positive pivots only."""
+    rows = [list(row) for row in matrix]
+    for k, pivot in enumerate(rows):
+        if not 0 < pivot[k] < float("inf"):
+            return False
+        for row in rows[k + 1 :]:
+            factor = row[k] / pivot[k]
+            row[k:] = [a - factor * b for a, b in zip(row[k:], pivot[k:])]
+    return True
 
 
 class pdLogChol(PdMat):

@@ -23,7 +23,7 @@ from . import dense
 from .fits import FitStore, live
 from .proof import OPERATION, Proof, compared, not_run, stated, timed, unchecked
 
-SLOPES, SERIAL, ONE_WAY = "orthodont-slopes", "serial", "rail"
+SLOPES, SERIAL, ONE_WAY, RATIO = "orthodont-slopes", "serial", "rail", "girls"
 MODELS = {
     SLOPES: ("orthodont, random intercepts and slopes", dense.random_slopes),
     SERIAL: ("fev (Asian patients), AR(1) residuals, missing visits", dense.autoregressive),
@@ -236,7 +236,7 @@ def _mixedlm(store: FitStore, proof: Proof) -> Proof:
     """τ²/σ² by MixedLM; what its summary prints beside τ² is another thing, and is said."""
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-    fit = store("girls")
+    fit = store(RATIO)
     snap = fit.snapshot
     theirs = MixedLM(snap.y, snap.X, groups=snap.levels[0].codes).fit()
     ratio = fit.varcomp_vcov("observed").transform(lambda x: x[0] / x[1])

@@ -21,6 +21,7 @@ _SENTENCES = {
     Verdict.DISAGREE: "Numbers disagree: do not use this installation before they are explained.",
     Verdict.UNCHECKED: "Nothing disagrees, but not everything could be checked.",
 }
+SHORT = 24  # characters that are not broken
 _OF_SECTIONS = {
     Verdict.AGREE: "agrees",
     Verdict.DISAGREE: "DISAGREES",
@@ -67,6 +68,7 @@ th, td { padding: .25rem .5rem; border-bottom: 1px solid #e6eaee; text-align: le
   vertical-align: top; }
 thead th { border-bottom: 2px solid #b9c2ca; font-weight: 600; }
 td:first-child { overflow-wrap: anywhere; min-width: 10rem; }
+td.short { white-space: nowrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.number { text-align: right; }
 tr.disagree td { background: #fde8e6; }
@@ -171,7 +173,8 @@ def _group(name: str, proofs: Sequence[Proof]) -> str:
     worst = state(proofs)
     opened = " open" if worst else ""
     shared = len({(proof.source, proof.why) for proof in proofs}) == 1
-    source = _source(proofs[0]) if shared else ""
+    told = _allowed if proofs[0].section == PERFORMANCE else _source  # the heading has the source
+    source = told(proofs[0]) if shared else ""
     rows = "".join(_row(proof, sourced=not shared) for proof in proofs)
     partly = worst is not None and any(proof.verdict is None for proof in proofs)
     count = f"{len(proofs)} check{'s' if len(proofs) != 1 else ''}"
@@ -179,18 +182,22 @@ def _group(name: str, proofs: Sequence[Proof]) -> str:
     return (
         f"<details{opened}><summary>{_mark(worst)}"
         f'<span class="title">{escape(name)}</span><span class="count">{count}</span></summary>'
-        f'<div class="inside">{source}{_table(rows)}</div></details>'
+        f'<div class="inside">{source}{_table(rows, proofs[0].section)}</div></details>'
     )
 
 
 def _source(proof: Proof) -> str:
+    return f'<p class="source">Source: {escape(proof.source)}.</p>{_allowed(proof)}'
+
+
+def _allowed(proof: Proof) -> str:
     label = "Reason" if proof.tolerance is None else "Allowed difference"
-    allowed = f"<br>{label}: {escape(proof.why)}." if proof.why else ""
-    return f'<p class="source">Source: {escape(proof.source)}.{allowed}</p>'
+    return f'<p class="source">{label}: {escape(proof.why)}.</p>' if proof.why else ""
 
 
-def _table(rows: str) -> str:
-    heads = ("Figure", "Expected", "Found", "Difference", "Allowed", "Verdict")
+def _table(rows: str, section: str = "") -> str:
+    expected = "As printed" if section == PERFORMANCE else "Expected"
+    heads = ("Figure", expected, "Found", "Difference", "Allowed", "Verdict")
     cells = "".join(f"<th{_aligned(head)}>{head}</th>" for head in heads)
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
 
@@ -205,10 +212,15 @@ def _row(proof: Proof, *, named: bool = False, sourced: bool = True) -> str:
     number = "" if proof.difference is None else f"{proof.difference:+.1e}"
     allowed = "" if proof.tolerance is None else f"{proof.tolerance:.1e}"
     return (
-        f'<tr class="{_CLASSES[proof.verdict]}"><td>{told}</td><td>{escape(proof.expected)}</td>'
-        f'<td>{escape(proof.found)}</td><td class="number">{number}</td>'
+        f'<tr class="{_CLASSES[proof.verdict]}"><td>{told}</td>{_cell(proof.expected)}'
+        f'{_cell(proof.found)}<td class="number">{number}</td>'
         f'<td class="number">{allowed}</td><td>{_mark(proof.verdict, word(proof))}</td></tr>'
     )
+
+
+def _cell(text: str) -> str:
+    """A number stands in one line, a sentence in several."""
+    return f"<td{'' if len(text) > SHORT else ' class=short'}>{escape(text)}</td>"
 
 
 def _mark(verdict: Verdict | None, words: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,6 +15,23 @@ from .fits import FitStore
 from .proof import PERFORMANCE, Proof, compared, unchecked
 from .takes import TAKES, LookUp
 
+WORDS = {  # of what a call gives, where its rows and columns do not say it
+    "sd": "standard deviation: ",
+    "variance": "variance: ",
+    "correlation": "correlation: ",
+    "random_effect": "random effect: ",
+    "se": "standard error: ",
+    "estimate": "coefficient: ",
+    "compare": "model ",
+}
+NUMBERS = {
+    "llf": "log-likelihood",
+    "minus two llf": "-2 log-likelihood",
+    "aic": "AIC",
+    "bic": "BIC",
+    "sigma": "residual standard deviation",
+    "scale": "residual variance",
+}
 MORE_DIGITS = 2  # of what is found, beyond those that were printed
 
 
@@ -28,7 +46,8 @@ def _of_table(store: FitStore, table: PublishedTable) -> Iterator[Proof]:
     start = time.perf_counter()
     found: LookUp | Exception
     try:
-        found = _quietly(store, table)
+        with _quiet():
+            found = TAKES[table.take]([store(name) for name in table.fits], table.options)
     except Exception as error:  # R's absence, a fit that fails, a bug: it costs this table only
         found = error
     for figure in table.figures:
@@ -38,17 +57,19 @@ def _of_table(store: FitStore, table: PublishedTable) -> Iterator[Proof]:
         start = now
 
 
-def _quietly(store: FitStore, table: PublishedTable) -> LookUp:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What R warns of, it warned of when the figures were published."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return TAKES[table.take]([store(name) for name in table.fits], table.options)
+        yield
 
 
 def _proof(table: PublishedTable, figure: PublishedFigure, found: LookUp | Exception) -> Proof:
     proof = Proof(
         section=PERFORMANCE,
         group=table.title,
-        name=", ".join(figure.where),
+        name=_name(table, figure),
         source=table.source,
         expected=figure.printed,
         found="",
@@ -59,11 +80,18 @@ def _proof(table: PublishedTable, figure: PublishedFigure, found: LookUp | Excep
     if isinstance(found, Exception):
         return unchecked(proof, _said(found))
     try:
-        value = float(found(*figure.where))
+        with _quiet():
+            value = float(found(*figure.where))
     except Exception as error:
         return unchecked(proof, _said(error))
     shown = replace(proof, found=_shown(value, figure.printed))
     return compared(shown, value, float(figure.printed), figure.tolerance)
+
+
+def _name(table: PublishedTable, figure: PublishedFigure) -> str:
+    if table.take == "number":
+        return NUMBERS[figure.where[0]]
+    return WORDS.get(table.take, "") + ", ".join(figure.where)
 
 
 def _said(error: Exception) -> str:

@@ -57,11 +57,12 @@ class Proof:
 def compared(proof: Proof, found: float, expected: float, tolerance: float) -> Proof:
     """The proof with its verdict: numbers that differ by the tolerance at most, and are numbers."""
     difference = found - expected
-    agree = math.isfinite(difference) and abs(difference) <= tolerance
+    known = math.isfinite(difference)
+    agree = known and abs(difference) <= tolerance
     return replace(
         proof,
         tolerance=tolerance,
-        difference=difference,
+        difference=difference if known else None,
         verdict=Verdict.AGREE if agree else Verdict.DISAGREE,
     )
 

@@ -130,7 +130,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) ->
     back = design.names.back
     for text in answer.warnings:
         category = ConvergenceWarning if _NOT_CONVERGED.search(text) else RWarning
-        warnings.warn(back(text), category, stacklevel=5)
+        warnings.warn(back(text), category, stacklevel=6)
     about = {
         "converged": not any(map(_NOT_CONVERGED.search, answer.warnings)),
         "warnings": tuple(map(back, answer.warnings)),
@@ -140,7 +140,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) ->
     snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
     if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:
         snapshot = _restricted(spec, snapshot)
-        warnings.warn(NOT_REML, RWarning, stacklevel=4)
+        warnings.warn(NOT_REML, RWarning, stacklevel=6)
     return Fitted(snapshot, handle, design)
 
 

@@ -13,7 +13,7 @@ from ..frame.design import Design
 from ..frame.names import Names
 from ..model.formula import Call, Formula, Name, Node, walk
 from ..model.spec import CONTRASTS, ModelSpec
-from ..model.structures import Structure, pdBlocked, varComb
+from ..model.structures import PdMat, Structure, pdBlocked, varComb
 
 _TERMS = frozenset({*"+-*/:^(", "%in%", "fitted", "resid"})  # make terms, or are nlme's own
 
@@ -80,6 +80,8 @@ def _structure(structure: Structure, names: Names) -> dict[str, Any]:
     formula = structure.formula()
     given = structure.to_dict()
     del given["class"]
+    if isinstance(structure, PdMat) and isinstance(given.get("value"), list):
+        given["value"] = np.asarray(given["value"], dtype=float)  # a vector, or a matrix
     if formula is not None:
         given["form"] = _formula(formula, names)
         given = {k: _by_stratum(k, v, formula, names) for k, v in given.items()}

@@ -5,22 +5,26 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ..check.crosscheck import crosscheck
-from ..check.distance import largest, relative_difference
-from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
-from ..check.tolerances import DRIFT
+from ..check.findings import FAILURE, NOTE, UNCHECKED, Finding
+from ..check.tolerances import CHECK, DRIFT
 from ..datasets.sources import sha256
 from ..errors import InformationError, LmeInfoUnsupported, RBridgeError, RecordError
 from ..fit.components import Fit
 from ..fit.lmeinfo import LmeInfo
-from .record import NamedValues, Record, RecordFile, answers, read_record
+from .against import check_pair, check_unchanged
+from .cases import Case
+from .differences import NamedValues, compared
+from .record import INFORMATION, Record, RecordFile, answers, of_snapshot, read_record
 from .run import Outcome, failed, fit_case, judged
 
+WITHIN = 1e-8  # relative or in standard errors: one number written twice, or computed again
 MADE_BY = ("R", "nlme", "lmeInfo")  # whose versions make a difference a drift
 
 
@@ -39,7 +43,8 @@ class RecordedLmeInfo(LmeInfo):
 
     def extract_varcomp(self) -> pd.Series:
         found = self._answers["varcomp"]
-        assert isinstance(found, NamedValues)
+        if isinstance(found, str):
+            raise RecordError(f"varcomp: there is none: {found}")
         return found.vector()
 
 
@@ -47,12 +52,16 @@ def check_record(file: RecordFile) -> Outcome:
     """The native core against the record and, if asked for, today's R against it."""
     start = time.perf_counter()
     try:
+        check_pair(file)
         record = read_record(file.path)
+        check_unchanged(record.case, file)
         fit = Fit(record.snapshot)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check = crosscheck(fit, RecordedLmeInfo(record))
-        findings = [*check.findings, *(_today if file.with_r else _data)(record, fit)]
+        case = _asked(record, file)
+        findings = [*check.findings, *_within(record, fit), *_matrices(record, fit)]
+        findings += (_today if file.with_r else _data)(record, fit, case)
     except RBridgeError as error:
         return failed(file, error)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -62,32 +71,87 @@ def check_record(file: RecordFile) -> Outcome:
         record.name,
         file.where,
         check.title,
-        judged(findings, record.case.tolerance, record.case.expect),
+        judged(findings, case.tolerance, case.expect),
         check.table,
         check.provenance,
         time.perf_counter() - start,
     )
 
 
-def _data(record: Record, _: Fit) -> list[Finding]:
+def _asked(record: Record, file: RecordFile) -> Case:
+    """The model to fit today: the suite's, which knows tolerances, exceptions and data of today."""
+    case = file.case or record.case
+    return case if file.engine is None else replace(case, engine=file.engine)
+
+
+def _within(record: Record, fit: Fit) -> Iterator[Finding]:
+    """The answers of a record against the snapshot that stands beside them."""
+    tongues, where = ("in its answers", "in its snapshot"), "; the record contradicts itself"
+    for name, there in of_snapshot(fit).items():
+        told = record.answers[name]
+        if isinstance(told, NamedValues) and isinstance(there, NamedValues):
+            scale = _scale(name, record, fit)
+            found = compared(name, told, there, WITHIN, scale=scale, tongues=tongues, where=where)
+            if found.level == FAILURE:  # under a code of its own: no tolerance excuses it
+                text = f"{name} {found.text}"
+                yield Finding("record", FAILURE, None, text, found.parameters)
+        elif told != there:
+            said = (x if isinstance(x, str) else "numbers" for x in (told, there))
+            both = ", ".join(f"{who}: {what}" for who, what in zip(tongues, said))
+            yield Finding("record", FAILURE, None, f"{name} {both}{where}")
+
+
+def _matrices(record: Record, fit: Fit) -> Iterator[Finding]:
+    """lmeInfo's matrices that no covariance can be made of: is that the model, or the record?"""
+    for kind in INFORMATION:
+        told = record.answers[kind]
+        if isinstance(told, str):
+            continue
+        if not np.isfinite(told.values).all():
+            text = f"the recorded {kind} information of lmeInfo holds what is no number"
+            yield Finding("record", FAILURE, None, f"{text}: record again", _not_finite(told))
+        elif _least_root(told.values) <= 0:
+            yield from _singular(kind, told, fit)
+
+
+def _not_finite(told: NamedValues) -> tuple[str, ...]:
+    return tuple(n for n, row in zip(told.names, told.values) if not np.isfinite(row).all())
+
+
+def _least_root(matrix: NDArray[np.float64]) -> float:
+    return float(np.min(np.linalg.eigvalsh(matrix), initial=np.inf))
+
+
+def _singular(kind: str, told: NamedValues, fit: Fit) -> Iterator[Finding]:
+    """A matrix that is not positive definite is right where the one computed here is the same."""
+    matrix = fit.fisher_info(kind)
+    here = NamedValues(tuple(matrix.index), matrix.to_numpy())
+    tongues = ("recorded", "computed here")
+    found = compared("record", told, here, CHECK["C"].value, tongues=tongues)
+    if found.level == FAILURE:
+        text = f"the recorded {kind} information of lmeInfo is not positive definite"
+        yield Finding("record", FAILURE, None, f"{text}: {found.text}", found.parameters)
+
+
+def _data(record: Record, _: Fit, case: Case) -> list[Finding]:
     """Whether the data are still those of the record; without R they may well be elsewhere."""
     try:
-        found = sha256(record.case.data, record.case.folder)
+        found = sha256(case.data, case.folder)
     except RBridgeError as error:
         return [Finding("data", NOTE, None, f"not looked at: {error}")]
     if found == record.sha256:
         return []
-    text = f"{record.case.data} has changed since the record (SHA-256): record again"
+    text = f"{case.data} has changed since the record (SHA-256): record again"
     return [Finding("data", UNCHECKED, None, text)]
 
 
-def _today(record: Record, then: Fit) -> Iterator[Finding]:
+def _today(record: Record, then: Fit, case: Case) -> Iterator[Finding]:
     """Today's R against the record, quantity by quantity."""
-    if changed := _data(record, then):
+    if changed := _data(record, then, case):
         yield from changed
         return
     try:
-        fit = fit_case(record.case)
+        fit = fit_case(case)
         now = answers(fit)
     except RBridgeError as error:
         yield Finding("fit", UNCHECKED, None, f"today's R: {error}")
@@ -113,7 +177,7 @@ def _scale(name: str, record: Record, fit: Fit) -> NDArray[np.float64] | None:
         return fit.snapshot.std_error
     if name == "Pars":
         apvar = record.answers["apVar"]
-        return None if isinstance(apvar, str) else np.sqrt(np.diag(apvar.values))
+        return None if isinstance(apvar, str) else np.sqrt(np.abs(np.diag(apvar.values)))
     if name == "varcomp":
         try:
             return np.asarray(fit.varcomp_vcov("expected").se)
@@ -129,26 +193,10 @@ def drift(
     scale: NDArray[np.float64] | None,
     who: str,
 ) -> Finding:
-    """One quantity, recorded and today; ``scale`` as for :func:`distance`."""
+    """One quantity, recorded and today; ``scale`` as for :func:`compared`."""
     if isinstance(then, str) or isinstance(now, str):
         if isinstance(then, str) and isinstance(now, str):
             return Finding(name, NOTE, None, f"no answer, then or now: {now}")
         told = [a if isinstance(a, str) else "an answer" for a in (then, now)]
         return Finding(name, FAILURE, None, f"recorded: {told[0]}; today: {told[1]}; {who}")
-    if then.names != now.names:
-        text = f"recorded for {', '.join(then.names)}; today for {', '.join(now.names)}; {who}"
-        return Finding(name, FAILURE, None, text)
-    size, limit = distance(now, then, scale), DRIFT[name].value
-    if size <= limit:
-        return Finding(name, OK, size, f"today as recorded, to {size:.1g}")
-    return Finding(name, FAILURE, size, f"{size:.2g} apart, more than {limit:g}: {who}")
-
-
-def distance(
-    now: NamedValues, then: NamedValues, scale: NDArray[np.float64] | None = None
-) -> float:
-    """Largest difference: of a vector relative or in units of scale, of a matrix by diagonal."""
-    if then.values.ndim == 2:
-        return relative_difference(now.matrix(), then.matrix())
-    unit = np.abs(then.values) if scale is None else scale
-    return largest(now.values - then.values, unit)
+    return compared(name, then, now, DRIFT[name].value, scale=scale, where=f"; {who}")

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from ..check.findings import OK, Finding
 from ..check.tolerances import DRIFT, is_tolerance
@@ -26,27 +24,12 @@ from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
 from ..files import is_regular, write_whole
 from ..fit.components import Fit
 from .cases import Case
+from .differences import NamedValues
 from .json_text import dumps
 from .run import Outcome, failed, fit_case
 
 FORMAT = 1
 INFORMATION = ("expected", "average")
-
-
-@dataclass(frozen=True)
-class NamedValues:
-    """One quantity by name: a vector (r,) or a symmetric matrix (r, r)."""
-
-    names: tuple[str, ...]
-    values: NDArray[np.float64]
-
-    def vector(self) -> pd.Series:
-        """A ValueError where it is none."""
-        return pd.Series(self.values, list(self.names), name="estimate")
-
-    def matrix(self) -> pd.DataFrame:
-        """A ValueError where it is none."""
-        return pd.DataFrame(self.values, list(self.names), list(self.names))
 
 
 Said = dict[str, "NamedValues | str"]  # a text says why there is none
@@ -57,6 +40,18 @@ def answers(fit: Fit) -> Said:
 
     ``expected`` and ``average`` are lmeInfo's Fisher informations.
     """
+    found = of_snapshot(fit)
+    for kind in INFORMATION:
+        try:
+            matrix = fit.lmeinfo.fisher_info(kind)
+            found[kind] = NamedValues(tuple(matrix.index), matrix.to_numpy())
+        except LmeInfoUnsupported as error:
+            found[kind] = str(error)
+    return found
+
+
+def of_snapshot(fit: Fit) -> Said:
+    """The answers that stand in a snapshot: all but lmeInfo's."""
     snap, names = fit.snapshot, fit.snapshot.coef_names
     found: Said = {
         "logLik": NamedValues(("logLik",), np.array([snap.log_lik])),
@@ -70,12 +65,6 @@ def answers(fit: Fit) -> Said:
         found["apVar"] = NamedValues(apvar.names, apvar.cov)
     else:
         found["Pars"] = found["apVar"] = apvar.reason
-    for kind in INFORMATION:
-        try:
-            matrix = fit.lmeinfo.fisher_info(kind)
-            found[kind] = NamedValues(tuple(matrix.index), matrix.to_numpy())
-        except LmeInfoUnsupported as error:
-            found[kind] = str(error)
     return found
 
 
@@ -189,10 +178,26 @@ class Record:
 
 @dataclass(frozen=True)
 class RecordFile:
-    """A record not yet read; so that a bad file costs its own model only."""
+    """A record not yet read; so that a bad file costs its own model only.
+
+    Attributes
+    ----------
+    path : Path
+    with_r : bool
+        Whether today's R is asked.
+    engine : str, optional
+        Who fits today, in place of the record's own engine.
+    case : Case, optional
+        The model of the suite that the record must be of.
+    suite : str
+        The suite's name where one is given; then a record without a case is stale.
+    """
 
     path: Path
     with_r: bool
+    engine: str | None = None
+    case: Case | None = None
+    suite: str = ""
 
     @property
     def name(self) -> str:
@@ -200,10 +205,10 @@ class RecordFile:
 
     @property
     def where(self) -> str:
-        return str(self.path)
+        return str(self.path) if self.case is None else self.case.where
 
 
-def record_files(folder: Path, with_r: bool) -> tuple[RecordFile, ...]:
+def record_files(folder: Path, with_r: bool, engine: str | None = None) -> tuple[RecordFile, ...]:
     """The records of a folder.
 
     Raises
@@ -211,7 +216,7 @@ def record_files(folder: Path, with_r: bool) -> tuple[RecordFile, ...]:
     RecordError
         There is none.
     """
-    found = tuple(RecordFile(path, with_r) for path in sorted(folder.glob("*.json")))
+    found = tuple(RecordFile(path, with_r, engine) for path in sorted(folder.glob("*.json")))
     if not found:
         raise RecordError(f"{folder}: there is no record (rbridge record --suite … -o {folder})")
     return found

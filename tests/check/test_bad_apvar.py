@@ -9,6 +9,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
+import rbridge as rb
 from rbridge.core import parameters
 from rbridge.core.snapshot import ApVar
 from rbridge.errors import RWarning
@@ -45,6 +46,7 @@ TAKEN: dict[str, Callable[[LmeResults], Any]] = {
     "all intervals": lambda fit: fit.intervals(which="all"),
     "derive": lambda fit: fit.derive("icc = mean_var(subject) / total", method="delta"),
     "tidy": lambda fit: fit.tidy(method="delta"),
+    "ranef_params": rb.ranef_params,
 }
 
 

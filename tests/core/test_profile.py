@@ -127,7 +127,6 @@ def test_an_estimate_of_zero() -> None:
 
 MODELS: dict[str, tuple[str, str, str, str]] = {
     "slope REML": ("slope", "", "", "REML"),
-    "slope ML": ("slope", "", "", "ML"),
     "two levels, AR1": ("intercept", "AR1", "", "REML"),
     "intercept, strata": ("intercept", "", "Ident", "REML"),
     "blocked": ("blocked", "", "", "ML"),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+import random
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +20,8 @@ REFUSED = {
     "a NUL in a number": (b"x,y\n1,2\n3,0\x00.1\n", "line 3 holds a NUL byte"),
     "a NUL in the header": (b"x\0,y\n1,2\n", "line 1 holds a NUL byte"),
     "UTF-16": ("x,y\n1,2\n".encode("utf-16"), "NUL byte: damaged, or not saved as UTF-8"),
+    "a bare carriage return": (b"x,y,g\n1,2,a\n\r,3,b\n", "line 3 holds a carriage return without"),
+    "two carriage returns": (b"x,y\r\n1,2\r\r\n", "line 2 holds a carriage return without"),
     "a name twice": (b"x,y,x\n1,2,3\n", "the header names 'x' twice: rename or drop one"),
     "a quoted name twice": (b'"x",y,x\n1,2,3\n', "names 'x' twice"),
     "a name twice and x.1": (b"x,x.1,x\n1,2,3\n", "names 'x' twice"),
@@ -42,6 +49,7 @@ def test_refused(tmp_path: Path, name: str, ending: str) -> None:
 READ = {
     "plain": (b"x,y\n1,2\n", {"x": [1], "y": [2]}),
     "byte order mark": (b"\xef\xbb\xbfx,y\r\n1,2\r\n", {"x": [1], "y": [2]}),
+    "line ends of old Macs": (b"x,y\r1,2\r3,4\r", {"x": [1, 3], "y": [2, 4]}),
     "columns without names": (b",x,\n1,2,3\n", {"Unnamed: 0": [1], "x": [2], "Unnamed: 2": [3]}),
     "names alike": (b"x,X, x\n1,2,3\n", {"x": [1], "X": [2], " x": [3]}),
     "a line end in a name": (b'"x\ny",x\n1,2\n', {"x\ny": [1], "x": [2]}),
@@ -93,3 +101,48 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("real.csv")
     assert load_data("link.csv", tmp_path)["x"].tolist() == [1]
     assert sha256("link.csv", tmp_path) == sha256("real.csv", tmp_path)
+
+
+WHOLE = b"x,y,g\n" + b"".join(b"%.6g,%d,%c\n" % (k / 7, k * k, 97 + k % 2) for k in range(8))
+JUNK = b"\0\",\n\r\t ;'ex-+.0N\x1a\x0b\x0c\xff#\\"
+MISSING = {"", "N", "NA", "nan", "None", "null", "NULL", "N/A", "n/a", "NaN"}
+
+
+def damaged(seed: int) -> bytes:
+    """A table after one to three accidents: a byte changed, put in, lost, or a stretch twice."""
+    rng, content = random.Random(seed), bytearray(WHOLE)
+    for _ in range(rng.randint(1, 3)):
+        at, junk = rng.randrange(len(content)), bytes([rng.choice(JUNK)])
+        stretch = content[at : at + rng.randint(1, 9)]
+        content[at : at + rng.randint(0, 1)] = rng.choice([junk, b"", bytes(stretch)])
+    return bytes(content)
+
+
+def same_cell(text: str, value: Any) -> bool:
+    if text in MISSING and pd.isna(value):
+        return True
+    try:
+        return float(text) == float(value)
+    except ValueError:
+        return text == str(value)
+
+
+def test_a_damaged_table_is_refused_or_read_as_the_csv_module_reads_it(tmp_path: Path) -> None:
+    path, counts = tmp_path / "data.csv", Counter[str]()
+    for seed in range(400):
+        path.write_bytes(damaged(seed))
+        try:
+            frame = read_data(path)
+        except DataError:
+            counts["refused"] += 1
+            continue
+        text = io.StringIO(damaged(seed).decode(), newline="")
+        header, *rows = (row for row in csv.reader(text) if row)
+        names = [name or f"Unnamed: {k}" for k, name in enumerate(header)]
+        assert [list(frame), len(frame)] == [names, len(rows)]
+        cells = [row + [""] * (len(header) - len(row)) for row in rows]
+        values = frame.astype(object).to_numpy().tolist()
+        wrong = [(a, b) for r, v in zip(cells, values) for a, b in zip(r, v) if not same_cell(a, b)]
+        assert wrong == [], damaged(seed)
+        counts["read"] += 1
+    assert min(counts["refused"], counts["read"]) > 80

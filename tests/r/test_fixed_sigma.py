@@ -115,8 +115,9 @@ def test_reml_estimates_are_at_the_maximum_of_the_restricted_likelihood(case: in
 
 def test_what_follows_from_the_estimates_follows_from_the_right_ones() -> None:
     data = _meta(2)
-    with pytest.warns(RWarning):
+    with pytest.warns(RWarning) as warned:
         fit = rb.lme("y ~ x", data, "~ 1 | study", weights="varFixed(~ v)", control={"sigma": 1})
+    assert [warning.filename for warning in warned] == [__file__]
     tau_sq, X = float(fit.varcomp.iloc[0]), np.column_stack([np.ones(14), data.x])
     w = 1 / (tau_sq + data.v.to_numpy())
     cov = np.linalg.inv(X.T @ (X * w[:, None]))

@@ -75,6 +75,23 @@ def test_covariates_of_any_type_and_columns_outside_of_the_model(data):
     np.testing.assert_allclose(found.distance, by_hand[found.index])
 
 
+@pytest.mark.parametrize("level", [1, 2])
+def test_intervals_of_random_effects_by_brute_force(level, pixel):
+    """Var(b̂ − b) = D − D Z'P Z D with the whole of V."""
+    snapshot = pixel.snapshot
+    own, V, X = snapshot.levels[level - 1], brute.marginal(snapshot), snapshot.X
+    W = np.linalg.inv(V)
+    P = W - W @ X @ np.linalg.solve(X.T @ W @ X, X.T @ W)
+    found = pixel.ranef_intervals(level, 0.9)
+    for g in (0, len(own.labels) - 1):
+        ZD = (own.Z * (own.codes == g)[:, None]) @ own.D
+        error = np.sqrt(np.diag(own.D - ZD.T @ P @ ZD))
+        for k, name in enumerate(own.names):
+            ends = found[name].iloc[g]
+            np.testing.assert_allclose(ends["est."], own.b[g, k], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(ends.upper - ends["est."], 1.6448536 * error[k], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["marginal", "conditional"])
 @pytest.mark.parametrize("name", ["slope", "AR1 and strata"])
 def test_cov_marginal_is_nlmes(kind, name, data, ask_r):

@@ -1,7 +1,7 @@
 """fixed_effects, test and anova against pbkrtest and lmerTest.
 
 Both stand at lmer's optimum: nlme's fit gets its D, σ and β̂. What is left is rounding for
-pbkrtest, lmerTest's finite differences for Satterthwaite; at nlme's own optimum, where each stopped.
+pbkrtest, lmerTest's finite differences for Satterthwaite; at nlme's own optimum, where each ended.
 """
 
 from __future__ import annotations

@@ -214,3 +214,36 @@ def test_visits_of_mixed_kinds_have_no_order(data: Any) -> None:
     mixed = data.assign(visit=data["visit"].astype(object).where(data["visit"] != 2, "two"))
     with pytest.raises(DataError, match="mixes kinds of values"):
         fitted(mixed)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "dates", "ordered"])
+def test_new_data_have_their_visits_as_the_data_had(data: Any, kind: str) -> None:
+    """The missing last visit of a patient, given those that are there: by hand from cov_visits."""
+    given = data.assign(visit=KINDS[kind](data["visit"]))
+    fit = fitted(given)
+    last = fit.covariance.visits[2]
+    counts = given["patient id"].value_counts()
+    without = set(given["patient id"]) - set(given["patient id"][given["visit"] == last])
+    patient = next(name for name in given["patient id"] if name in without and counts[name] == 2)
+    rows = given[given["patient id"] == patient].sort_values("visit")
+    new = rows.iloc[:1].assign(visit=last, y=np.nan)
+    found = fit.predict(new, interval="prediction", conditional=True, ddf="normal")
+    mean = fit.predict(pd.concat([rows, new]), level=0).to_numpy()
+    V = fit.cov_visits.to_numpy()
+    kappa = np.linalg.solve(V[:2, :2], V[:2, 2])
+    expected = mean[2] + kappa @ (rows["y"] - mean[:2])
+    assert found["prediction"].item() == pytest.approx(expected, rel=1e-9)
+    innovation = V[2, 2] - kappa @ V[:2, 2]
+    assert found["se"].item() ** 2 > innovation > 0
+    table = fit.predict(new, interval="prediction", ddf="normal")
+    assert found["se"].item() < table["se"].item()
+    with pytest.raises(DataError, match="is no visit of the fit"):
+        fit.predict(new.assign(visit="another"))
+
+
+@pytest.mark.parametrize("engine", ["pinned", "native"])
+def test_the_engine_that_was_asked_for_fits(data: Any, engine: str) -> None:
+    fit, nlme = fitted(data, engine=engine, covariance="ar1h"), fitted(data, covariance="ar1h")
+    assert (fit.engine, nlme.engine) == (engine, "nlme")
+    np.testing.assert_allclose(fit.llf, nlme.llf, rtol=1e-8)
+    np.testing.assert_allclose(fit.cov_visits, nlme.cov_visits, rtol=2e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rbridge as rb
-from rbridge.mmrm import MmrmResults
+from rbridge.repeated import MmrmResults
 from rbridge.results import LmeResults
 from tests.support.second_sources import at_record, mmrm_record, named, near, read
 

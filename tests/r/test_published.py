@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.mmrm import MmrmResults
+from rbridge.repeated import MmrmResults
 from rbridge.results import LmeResults
 from tests.support.second_sources import fitted, near, read
 

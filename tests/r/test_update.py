@@ -101,6 +101,13 @@ def test_new_columns_are_taken_and_old_ones_must_not_change(orthodont):
     same(fit.update(data=data), rb.lme("distance ~ age", data, "~ 1 | subject"))
 
 
+def test_the_engine_stays_unless_another_is_asked_for(orthodont):
+    fit = rb.lme("distance ~ age", orthodont, "~ 1 | subject", engine="native")
+    more = fit.update(". ~ . + sex")
+    assert more.engine == "native" and more.update(engine="nlme").engine == "nlme"
+    np.testing.assert_allclose(more.update(engine="nlme").llf, more.llf, rtol=1e-9)
+
+
 def test_rows_that_went_are_noticed(orthodont):
     data = orthodont.copy()
     fit = rb.lme("distance ~ age", data, "~ 1 | subject")

@@ -57,7 +57,7 @@ def drawn_texts(axis, renderer):
 def test_nothing_is_clipped_and_no_labels_overlap(name):
     figure = PICTURES[name]()
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()
     box = figure.get_tightbbox(renderer)  # of all that is drawn, in inches
     width, height = figure.get_size_inches()

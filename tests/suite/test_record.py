@@ -13,9 +13,10 @@ import pytest
 from rbridge.errors import RecordError
 from rbridge.results import LmeResults
 from rbridge.suite.cases import load_suite
+from rbridge.suite.differences import NamedValues
 from rbridge.suite.drift import between, check_record, drift
 from rbridge.suite.json_text import dumps
-from rbridge.suite.record import NamedValues, RecordFile, read_record
+from rbridge.suite.record import RecordFile, read_record
 from tests.support.places import RECORDS, SUITE
 
 CASES = load_suite(SUITE)

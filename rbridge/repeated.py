@@ -48,6 +48,8 @@ class CovarianceChoice:
         ``unstructured``, ``heterogeneous autoregressive`` …
     visits : tuple
         The visits in order.
+    visit, position : str
+        Columns of the visits, and of their positions 1, 2, 3 … that was added to the data.
     group : str or None
         Column whose groups have variances of their own.
     failed : mapping of str to str
@@ -56,6 +58,8 @@ class CovarianceChoice:
 
     name: str
     visits: tuple[Any, ...]
+    visit: str
+    position: str
     group: str | None
     failed: Mapping[str, str]
 
@@ -81,6 +85,20 @@ class MmrmResults(LmeResults):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "covariance": self.covariance}
+
+    def predict(
+        self, new_data: pd.DataFrame | None = None, level: Any = None, **options: Any
+    ) -> pd.Series | pd.DataFrame:
+        """Predictions, as :meth:`LmeResults.predict`; new data have their visits as the data had.
+
+        Raises
+        ------
+        DataError
+            A visit that the fit has not seen.
+        """
+        if new_data is not None:
+            new_data = _positioned(new_data, self.covariance)
+        return super().predict(new_data, level, **options)
 
     def update(self, *args: Any, **changes: Any) -> LmeResults:
         """None: the positions of the visits and the covariances tried belong to the call.
@@ -165,25 +183,19 @@ def mmrm(
     complete = _complete(formula, data, [subject, visit, *([group] if group else [])])
     visits = _visits(data[visit][complete], visit, tried)
     frame, position = _with_positions(data, complete, subject, visit, visits)
+    options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
+    options |= {"na_action": na_action, "engine": engine}
     failed: dict[str, str] = {}
     for name in tried:
         correlation, weights = _structures(name, subject, visit, group, position, len(visits))
-        options: dict[str, Any] = {"method": method, "contrasts": contrasts, "control": control}
+        structures: dict[str, Any] = {"correlation": correlation, "weights": weights}
         try:
-            fit = gls(
-                formula,
-                frame,
-                correlation=correlation,
-                weights=weights,
-                na_action=na_action,
-                engine=engine,
-                **options,
-            )
+            fit = gls(formula, frame, **structures, **options)
         except FitError as error:
             failed[name] = str(error)
             continue
         if fit.converged:
-            choice = CovarianceChoice(name, tuple(visits), group, failed)
+            choice = CovarianceChoice(name, tuple(visits), visit, position, group, failed)
             return MmrmResults(fit.snapshot, fit.in_r("mmrm"), data.index, choice)
         failed[name] = f"not converged: {'; '.join(fit.warnings_)}"
     reasons = "\n".join(f"  {name}: {why}" for name, why in failed.items())
@@ -245,9 +257,27 @@ def _with_positions(
     position = VISIT
     while position in data:
         position += "_"
+    return _numbered(data, visit, position, visits), position
+
+
+def _numbered(data: pd.DataFrame, visit: str, position: str, visits: Sequence[Any]) -> pd.DataFrame:
     codes = pd.Categorical(data[visit], categories=visits)
     numbers = pd.Series(codes.codes, data.index).astype(float) + 1
-    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)}), position
+    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)})
+
+
+def _positioned(data: pd.DataFrame, choice: CovarianceChoice) -> pd.DataFrame:
+    """New data with the visits of the fit, where they have any."""
+    check_frame(data)
+    if choice.visit not in data:
+        return data
+    check_columns(data, [choice.visit])
+    known = data[choice.visit].isin(choice.visits)
+    if not known.all():
+        listed = ", ".join(map(str, choice.visits))
+        stranger = data[choice.visit][~known].iloc[0]
+        raise DataError(f"column {choice.visit!r}: {stranger!r} is no visit of the fit ({listed})")
+    return _numbered(data, choice.visit, choice.position, choice.visits)
 
 
 def _structures(

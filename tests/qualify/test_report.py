@@ -1,0 +1,99 @@
+"""The reports: each form has every proof, the page needs nothing else and says the verdict first."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from rbridge.check.verdict import Verdict
+from rbridge.qualify.report import FORMS
+from rbridge.qualify.run import Qualification
+
+VOID = {"meta", "br"}
+
+
+class Balanced(HTMLParser):
+    """Fails where a tag is closed that was not opened last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.rows = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.rows += tag == "tr"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="session")
+def mixed(without_r: Qualification) -> Qualification:
+    """The first published figure disagrees, the second could not be checked."""
+    proofs = list(without_r.proofs)
+    at = next(i for i, proof in enumerate(proofs) if proof.section == "performance")
+    proofs[at] = replace(proofs[at], verdict=Verdict.DISAGREE, name="<b>first</b>")
+    proofs[at + 1] = replace(proofs[at + 1], verdict=Verdict.UNCHECKED, why="the reason")
+    return replace(without_r, proofs=tuple(proofs))
+
+
+def test_json_has_everything(mixed: Qualification) -> None:
+    found = json.loads(FORMS["json"](mixed))
+    assert found["exit"] == 1 and len(found["proofs"]) == len(mixed.proofs)
+    words = [proof["verdict"] for proof in found["proofs"]]
+    assert words.count("disagrees") == words.count("could not be checked") == 1
+    assert all(proof["source"] for proof in found["proofs"])
+
+
+def test_junit_counts(mixed: Qualification) -> None:
+    suite = ElementTree.fromstring(FORMS["junit"](mixed))
+    suite = suite if suite.tag == "testsuite" else suite[0]
+    not_run = sum(proof.verdict is None for proof in mixed.proofs)
+    counts = [int(suite.get(k, "")) for k in ("tests", "failures", "errors", "skipped")]
+    assert counts == [len(mixed.proofs), 1, 1, not_run]
+
+
+def test_the_text_lists_every_figure(mixed: Qualification) -> None:
+    text = FORMS["text"](mixed)
+    assert text.startswith("NOT QUALIFIED without R")
+    for proof in mixed.of("performance"):
+        assert f"{proof.name}: expected {proof.expected}, found {proof.found}" in text
+
+
+def test_the_summary_is_short_and_shows_what_is_wrong(mixed: Qualification) -> None:
+    text = FORMS["summary"](mixed)
+    assert len(text.splitlines()) < 200
+    assert "✗ Rail, REML (section 1.1): <b>first</b>: disagrees" in text
+    assert "the reason" in text
+
+
+def test_the_page_is_whole_and_needs_nothing_else(mixed: Qualification) -> None:
+    html = FORMS["html"](mixed)
+    parser = Balanced()
+    parser.feed(html)
+    assert parser.open == [] and parser.rows > len(mixed.proofs)
+    assert not re.search(r"<script|<link|<img|@import|url\(|src=", html)
+    assert "<b>first</b>" not in html and "&lt;b&gt;first&lt;/b&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "verdict, word",
+    [
+        (Verdict.AGREE, "QUALIFIED"),
+        (Verdict.DISAGREE, "NOT QUALIFIED"),
+        (Verdict.UNCHECKED, "NOT FULLY CHECKED"),
+    ],
+)
+def test_the_page_says_the_verdict_first(
+    without_r: Qualification, verdict: Verdict, word: str
+) -> None:
+    first = replace(without_r.proofs[-1], verdict=verdict)
+    html = FORMS["html"](replace(without_r, proofs=(*without_r.proofs, first)))
+    assert re.search(rf"<strong>. {word} without R</strong>", html.split("<table")[0])
