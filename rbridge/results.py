@@ -289,8 +289,10 @@ class LmeResults(Fit):
         n_jobs: int | None = None,
         seed: int | None = None,
         progress: Progress = True,
+        engine: str | None = None,
+        witness: int = 0,
     ) -> Bootstrap:
-        """Parametric bootstrap: responses drawn from the fitted model, each fitted by nlme.
+        """Parametric bootstrap: responses drawn from the fitted model, each fitted again.
 
         Parameters
         ----------
@@ -303,6 +305,12 @@ class LmeResults(Fit):
             kept in the result.
         progress : bool or callable
             A bar on a terminal, or a function of the numbers done, in all, and failed.
+        engine : {"nlme", "pinned", "native"}, optional
+            Who fits the replicates (docs/engines.md); by default who fitted the model. The same
+            seed draws the same responses for each. ``native`` needs no R.
+        witness : int
+            With ``native``: how many of the replicates nlme fits too; the result has how far the
+            two are apart.
 
         Returns
         -------
@@ -312,16 +320,17 @@ class LmeResults(Fit):
         Raises
         ------
         DataError
-            The result was loaded from a file: refits need the data.
+            The result was loaded from a file: refits by nlme need the data.
 
         Notes
         -----
         Draws Xβ̂ + Σ Z b + ε with the fit's corStruct and varFunc, on the scale of the response
         (of log(y) if that was fitted). Weights by ``fitted(.)`` stay those of nlme's last
         iterate; a response that also stands elsewhere in the model keeps its values there. A
-        refit that fails is tried once more with ``opt="optim"``; the result counts both.
+        refit by nlme that fails is tried once more with ``opt="optim"``; the result counts both.
         """
-        return bootstrap(self, n, n_jobs=n_jobs, seed=seed, progress=progress)
+        options: dict[str, Any] = {"n_jobs": n_jobs, "seed": seed, "progress": progress}
+        return bootstrap(self, n, engine=engine, witness=witness, **options)
 
     def update(
         self,

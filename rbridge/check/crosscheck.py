@@ -187,6 +187,7 @@ def crosscheck(
     findings = (
         *gaps.convergence(fit),
         gaps.log_likelihood(fit),
+        gaps.optimum(fit),
         *(gap(answers) for gap in (gaps.gap_a, gaps.gap_b, gaps.gap_c)),
         *gaps.rest_of_lmeinfo(answers),
     )

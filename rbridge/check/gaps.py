@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from ..core.collinearity import collinearity
-from ..errors import LmeInfoUnsupported
+from ..core.fitting.shortfall import shortfall
+from ..errors import InformationError, LmeInfoUnsupported
 from ..fit.components import Fit
 from .answers import Answers
 from .diagnose import LOST, diagnose, weights_move
@@ -30,6 +31,9 @@ def log_likelihood(fit: Fit) -> Finding:
     snap = fit.snapshot
     ours = fit.forms.log_likelihood
     size = abs(ours - snap.log_lik) / max(1.0, abs(snap.log_lik))
+    if fit.engine == "native":
+        text = f"computed here ({ours:.8g}); nlme fitted nothing (engine='native')"
+        return Finding("log-likelihood", NOTE, size, text)
     if size <= CHECK["log-likelihood"].value:
         text = f"computed here and by nlme, it is the same ({ours:.8g})"
         return Finding("log-likelihood", OK, size, text)
@@ -52,12 +56,33 @@ def log_likelihood(fit: Fit) -> Finding:
     return Finding("log-likelihood", FAILURE, size, text)
 
 
+def optimum(fit: Fit) -> Finding:
+    """How far the search stopped from the optimum above it."""
+    who = "the search here" if fit.engine == "native" else "nlme"
+    try:
+        found = shortfall(fit.snapshot)
+    except InformationError as error:
+        return Finding(
+            "optimum", NOTE, None, f"how far {who} stopped from it is not known: {error}"
+        )
+    size = found.move
+    below = f"{max(found.log_lik, 0):.1g} below it in log-likelihood"
+    text = f"{who} stopped {size:.1g} standard errors from it, {below}"
+    if size <= CHECK["optimum"].value:
+        return Finding("optimum", OK, size, text)
+    text += f" ({found.parameter} is farthest): engine='pinned' has nlme's numbers at the optimum"
+    return Finding("optimum", WARNING, size, text, (found.parameter,))
+
+
 def gap_a(answers: Answers) -> Finding:
     """nlme's apVar against the exact Hessian."""
     for method in ("delta", "observed"):
         if not answers.has(method):
             return _no_gap_a(answers, method)
     size = relative_difference(answers.vcov("delta").cov, answers.vcov("observed").cov)
+    if answers.fit.engine == "native":
+        text = "apVar is the exact observed information here (engine='native'), not nlme's"
+        return Finding("A", NOTE, size, text)
     text = f"nlme's apVar and the exact observed information differ by {size:.2g}: "
     if answers.fit.snapshot.fixed_sigma:
         text += "where sigma is fixed, nlme's apVar leaves terms of the likelihood out and is wrong"

@@ -24,6 +24,9 @@ def is_tolerance(value: object) -> bool:
 # Two programs, one fit: what fit.crosscheck() finds.
 CHECK = {
     "log-likelihood": Tolerance(1e-8, "computed here against nlme's, at the same estimates"),
+    "optimum": Tolerance(
+        1e-2, "standard errors from where the search stopped to the optimum; beyond: a warning"
+    ),
     "A": Tolerance(
         APVAR_ERROR, "nlme's finite differences against the exact Hessian; beyond: a warning"
     ),

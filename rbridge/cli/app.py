@@ -86,6 +86,7 @@ def fit(**options: Any) -> None:
 @click.option("--seed", type=int, help="Gives the same replicates again, whatever --jobs.")
 @click.option("--level", type=click.FloatRange(0, 1, True, True), default=0.95, show_default=True)
 @click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True)
+@click.option("--witness", type=click.IntRange(0), default=0, help="Native: so many by nlme too.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "html"]), default="text")
 @click.option("-o", "--replicates", type=OUTPUT, help="Save them as CSV.")
 @click.pass_context

@@ -19,12 +19,13 @@ def show_bootstrap(
     seed: int | None,
     level: float,
     kind: str,
+    witness: int,
     form: str,
     replicates: Path | None,
     **model: Any,
 ) -> int:
     """Fit, draw, fit again, show; the exit status."""
-    result = fit_model(**model).bootstrap(n, n_jobs=jobs, seed=seed)
+    result = fit_model(**model).bootstrap(n, n_jobs=jobs, seed=seed, witness=witness)
     if replicates is not None:
         write_whole(replicates, result.replicates.to_csv())
     report = result.summary(level, kind=kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,7 +28,7 @@ class Reordered:
     order: Array
 
     def draw(self, rng: np.random.Generator) -> Array:
-        return self.source.draw(rng)[self.order]
+        return np.asarray(self.source.draw(rng)[self.order])
 
 
 def generator(entropy: int, number: int) -> np.random.Generator:
@@ -58,11 +59,23 @@ class Process:
 
     def draw(self, rng: np.random.Generator) -> Array:
         """One response: (n,) array in snapshot order, on the scale of the fit's response."""
-        y = self.mean.copy()
-        for codes, ZA, m in self.levels:
-            y += (ZA * rng.standard_normal((m, ZA.shape[1]))[codes]).sum(axis=1)
-        noise = rng.standard_normal(len(y))
-        return np.asarray(y + self.sd * (self.roots.color(noise) if self.roots else noise))
+        return np.asarray(self.draw_all([rng])[0])
+
+    def draw_all(self, sources: Sequence[np.random.Generator]) -> Array:
+        """(k, n) responses, each of its own source of randomness."""
+        effects = [np.empty((len(sources), m, ZA.shape[1])) for _, ZA, m in self.levels]
+        noise = np.empty((len(sources), len(self.mean)))
+        for i, rng in enumerate(sources):
+            for b in effects:
+                b[i] = rng.standard_normal(b.shape[1:])
+            noise[i] = rng.standard_normal(noise.shape[1])
+            if self.roots:
+                noise[i] = self.roots.color(noise[i])
+        y = np.tile(self.mean, (len(sources), 1))
+        for (codes, ZA, _), b in zip(self.levels, effects):
+            for j, column in enumerate(ZA.T):
+                y += column * b[:, codes, j]
+        return np.asarray(y + self.sd * noise)
 
 
 def process(snapshot: FitSnapshot) -> Process:

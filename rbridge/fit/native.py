@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..core.arrays import Array, group_starts
 from ..core.fitting import native
-from ..core.fitting.maximum import Maximum
+from ..core.fitting.batch import Batch, batches
+from ..core.fitting.maximum import Maximum, maximise
+from ..core.fitting.solution import solution
 from ..core.fixed_effects.containment import containment_df
+from ..core.parameters import theta
 from ..core.pars import pars_names
 from ..core.snapshot import ApVar, FitSnapshot
 from ..errors import ConvergenceWarning, FitError, InformationError, SpecError
@@ -64,7 +68,7 @@ def fit_here(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> FitSnaps
     FitError
         As nlme's, where the fixed effects are singular or a group has too few rows.
     """
-    if _doubtful(spec, prepared):
+    if doubtful(spec, prepared):
         nlme.fit(spec, design)
     try:
         found = found_here(spec, prepared)
@@ -88,7 +92,7 @@ def _df(prepared: FitSnapshot) -> Array:
     return containment_df(prepared, prepared.terms.assign).columns
 
 
-def _doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
+def doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
     """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
     X = prepared.X
     size = np.sqrt(np.einsum("ij,ij->j", X, X))
@@ -124,3 +128,76 @@ def _of_the_fit(node: Node) -> native.Computed | None:
         return None
     alone = len(node.args) == 1 and isinstance(node.args[0], Name) and node.args[0].name == "."
     return node.function if alone else None  # type: ignore[return-value]
+
+
+# --- the same model for other responses -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NativeRefit:
+    """A fitted model, to be fitted to other responses in the rows of its snapshot.
+
+    Attributes
+    ----------
+    snapshot : FitSnapshot
+    computed : mapping
+        Components of the variance function whose covariate comes from the fit.
+    """
+
+    snapshot: FitSnapshot
+    computed: Mapping[int, native.Computed]
+
+    @classmethod
+    def of(cls, snapshot: FitSnapshot) -> NativeRefit:
+        return cls(snapshot, dict(computed(ModelSpec.from_dict(snapshot.spec))))
+
+    @cached_property
+    def _batch(self) -> Batch | None:
+        return Batch(self.snapshot) if batches(self.snapshot) else None
+
+    @property
+    def at_once(self) -> int:
+        """How many responses cost less together than alone."""
+        return self._batch.at_once if self._batch else 1
+
+    def estimates(self, Y: Array) -> tuple[Array, list[str]]:
+        """Estimates for the (k, n) responses.
+
+        Returns
+        -------
+        values : (k, r + p) array
+            Variance components, then fixed effects.
+        reasons : list of str
+            Why there are none; empty where there are.
+        """
+        if self._batch is None:
+            return self._one_by_one(Y)
+        near = theta(self.snapshot).values
+        found = self._batch.fit(Y.T, near[:-1] / near[-1])
+        values = np.concatenate([found.theta, found.beta], axis=1)
+        reasons = [""] * len(Y)
+        for i in np.flatnonzero(~found.converged):
+            values[[i]], reasons[i : i + 1] = self._one_by_one(Y[[i]])
+        return values, reasons
+
+    def _one_by_one(self, Y: Array) -> tuple[Array, list[str]]:
+        width = len(theta(self.snapshot).values) + len(self.snapshot.beta)
+        values, reasons = np.full((len(Y), width), np.nan), [""] * len(Y)
+        for i, y in enumerate(Y):
+            try:
+                values[i], reasons[i] = self._estimate(replace(self.snapshot, y=y))
+            except (InformationError, np.linalg.LinAlgError) as error:
+                reasons[i] = str(error)
+        return values, reasons
+
+    def _estimate(self, snapshot: FitSnapshot) -> tuple[Array, str]:
+        """From the estimates of the fit, near to which those of a replicate lie."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            if self.computed:
+                snapshot, found = native.fit(snapshot, self.computed, with_apvar=False)
+                beta = snapshot.beta
+            else:
+                found = maximise(snapshot)
+                beta = solution(snapshot, found.theta).beta
+        return np.concatenate([found.theta, beta]), "" if found.converged else STOPPED

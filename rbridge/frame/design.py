@@ -86,9 +86,9 @@ def check_frame(data: object) -> None:
 
 def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
     """Each needed column stands in the frame exactly once."""
-    labels = [label for label in data.columns if isinstance(label, str)]
+    counts = Counter(label for label in data.columns if isinstance(label, str))
     for name in needed:
-        count = labels.count(name)
+        count = counts[name]
         if count > 1:
             raise DataError(f"column {name!r} stands {count} times in the data: rename or drop one")
         if not count:

@@ -1,4 +1,4 @@
-"""Parametric bootstrap: draw responses from the fitted model, fit each again with nlme."""
+"""Parametric bootstrap: draw responses from the fitted model, fit each again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.parameters import theta
-from ..core.simulate import Source, generator, process
+from ..core.simulate import Process, Source, generator, process
 from ..core.snapshot import FitSnapshot
 from ..errors import RError, SessionError, SpecError
+from ..fit import engine as engines
 from ..fit.components import Fit
+from ..fit.native import NativeRefit
 from ..frame.columns import Column
 from ..frame.design import Design
 from ..model.spec import ModelSpec
-from ..r import nlme
+from ..options import ENGINES, one_of
 from ..show.report import Report
 from .parallel import Progress, collect
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 RESPONSE = (
     ".rbridge_simulated"  # stands for the response, log(y) as a whole if that is what was fitted
 )
+_DRAWN = 2000  # responses held at once
 # nlminb often gives up where a variance comes near zero. To leave these replicates out would bias
 # every interval, so a refit that fails is tried once more.
 SECOND_ATTEMPT = {"opt": "optim", "msMaxIter": 500}
@@ -59,6 +62,7 @@ class Refit:
     names : tuple of str
         Of what ``read`` gives for the fit itself.
     entropy : int
+    engine : str
     read : callable
         The Series that is kept of a refit's snapshot.
     """
@@ -68,11 +72,17 @@ class Refit:
     source: Source
     names: tuple[str, ...]
     entropy: int
+    engine: str
     read: Callable[[FitSnapshot], pd.Series]
+    at_once: ClassVar[int] = 1
 
     @classmethod
     def of(
-        cls, fit: Fit, entropy: int, read: Callable[[FitSnapshot], pd.Series] | None = None
+        cls,
+        fit: Fit,
+        entropy: int,
+        read: Callable[[FitSnapshot], pd.Series] | None = None,
+        engine: str = "nlme",
     ) -> Refit:
         """The data as R has them, converted once; the response is the one column to change."""
         spec, design = fit.spec, fit.in_r("a bootstrap").design
@@ -80,7 +90,8 @@ class Refit:
         read = read or estimates_of
         names = tuple(read(fit.snapshot).index)
         refitted = spec.with_response(RESPONSE, control=control)
-        return cls(refitted, _with_response(design), process(fit.snapshot), names, entropy, read)
+        source, design = process(fit.snapshot), _with_response(design)
+        return cls(refitted, design, source, names, entropy, engine, read)
 
     def replicates(self, start: int, stop: int) -> list[Replicate]:
         return [self.replicate(i) for i in range(start, stop)]
@@ -97,7 +108,7 @@ class Refit:
     def _attempt(self, design: Design, control: Mapping[str, Any]) -> Replicate:
         spec = replace(self.spec, control={**self.spec.control, **control})
         try:
-            snapshot = nlme.fit(spec, design).snapshot
+            snapshot = engines.fit(spec, design, self.engine).snapshot
         except (RError, SessionError) as error:
             return Replicate(None, str(error), getattr(error, "warnings", ()), 1)
         if not snapshot.converged:
@@ -106,6 +117,34 @@ class Refit:
         if tuple(found.index) != self.names:
             return Replicate(None, f"has other parameters: {', '.join(found.index)}", (), 1)
         return Replicate(found.to_numpy(), "", snapshot.warnings)
+
+
+@dataclass(frozen=True)
+class RefitHere:
+    """The same without R: many at once where the model allows it."""
+
+    refit: NativeRefit
+    source: Process
+    entropy: int
+
+    @classmethod
+    def of(cls, fit: Fit, entropy: int) -> RefitHere:
+        return cls(NativeRefit.of(fit.snapshot), process(fit.snapshot), entropy)
+
+    @property
+    def at_once(self) -> int:
+        return min(_DRAWN, self.refit.at_once)
+
+    def replicates(self, start: int, stop: int) -> list[Replicate]:
+        found: list[Replicate] = []
+        for a in range(start, stop, _DRAWN):
+            sources = [generator(self.entropy, i) for i in range(a, min(a + _DRAWN, stop))]
+            values, reasons = self.refit.estimates(self.source.draw_all(sources))
+            found += [
+                Replicate(None, reason, (), 1) if reason else Replicate(row)
+                for row, reason in zip(values, reasons)
+            ]
+        return found
 
 
 def _with_response(design: Design, y: NDArray[np.float64] | None = None) -> Design:
@@ -131,19 +170,32 @@ def bootstrap(
     n_jobs: int | None = None,
     seed: int | None = None,
     progress: Progress = True,
+    engine: str | None = None,
+    witness: int = 0,
 ) -> Bootstrap:
     """Parametric bootstrap of a fit; see :meth:`rbridge.LmeResults.bootstrap`."""
+    chosen = one_of(engine or fit.engine, ENGINES, "engine", quote=True)
     if n < 1:
         raise SpecError(f"n must be a positive number of replicates, not {n}")
+    if witness and chosen != "native":
+        raise SpecError("witness compares with nlme what engine='native' fits: set that engine")
+    if not 0 <= witness <= n:
+        raise SpecError(f"witness must be a number of replicates up to n ({n}), not {witness}")
     entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
-    refit = Refit.of(fit, entropy)
-    outcomes, interrupted = collect(
-        partial(_task, refit), n, n_jobs=n_jobs, progress=progress, what="replicates"
+    refit: Refit | RefitHere = (
+        RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, engine=chosen)
     )
-    return Bootstrap(fit.snapshot, outcomes, n, entropy, interrupted)
+    run: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress}
+    work = partial(_task, refit)
+    outcomes, interrupted = collect(work, n, what="replicates", least=refit.at_once, **run)
+    seen: list[Replicate] = []
+    if witness and not interrupted:
+        theirs = partial(_task, Refit.of(fit, entropy))
+        seen, interrupted = collect(theirs, witness, what="witnesses", **run)
+    return Bootstrap(fit.snapshot, outcomes, n, entropy, interrupted, chosen, seen)
 
 
-def _task(refit: Refit, start: int, stop: int) -> Any:
+def _task(refit: Refit | RefitHere, start: int, stop: int) -> Any:
     return partial(refit.replicates, start, stop)
 
 
@@ -168,6 +220,10 @@ class Bootstrap:
         Gives the same replicates again, whatever ``n_jobs``.
     interrupted : bool
         Ctrl-C, or the death of a worker process, came before the end.
+    engine : {"nlme", "pinned", "native"}
+        Who fitted the replicates.
+    witness : DataFrame or None
+        The replicates that nlme fitted too, by nlme; None where none was asked for.
     """
 
     def __init__(
@@ -177,20 +233,38 @@ class Bootstrap:
         n: int,
         seed: int,
         interrupted: bool = False,
+        engine: str = "nlme",
+        witness: Sequence[Replicate] = (),
     ) -> None:
         self._snapshot = snapshot
-        self.estimates = estimates = estimates_of(snapshot)
-        self.n, self.seed, self.interrupted = n, seed, interrupted
-        fitted = {i: o.values for i, o in enumerate(outcomes) if o.values is not None}
+        self.estimates = estimates_of(snapshot)
+        self.n, self.seed, self.interrupted, self.engine = n, seed, interrupted, engine
+        self.replicates = self._table(outcomes)
+        self.witness = self._table(witness) if witness else None
         failed = {i: o.reason for i, o in enumerate(outcomes) if o.values is None}
         self.retried = sum(o.failures > 0 for o in outcomes if not o.reason)
         said = Counter(text for outcome in outcomes for text in outcome.warnings)
-        values = np.array(list(fitted.values())).reshape(len(fitted), len(estimates))
-        index = pd.Index(list(fitted), name="replicate", dtype=int)
-        self.replicates = pd.DataFrame(values, index, estimates.index)
         index = pd.Index(list(failed), name="replicate", dtype=int)
         self.failures = pd.Series(list(failed.values()), index, dtype=object, name="reason")
         self.warnings_ = pd.Series(dict(said.most_common()), dtype=int, name="count")
+
+    def _table(self, outcomes: Sequence[Replicate]) -> pd.DataFrame:
+        fitted = {i: o.values for i, o in enumerate(outcomes) if o.values is not None}
+        values = np.array(list(fitted.values())).reshape(len(fitted), len(self.estimates))
+        index = pd.Index(list(fitted), name="replicate", dtype=int)
+        return pd.DataFrame(values, index, self.estimates.index)
+
+    @property
+    def witness_gap(self) -> float | None:
+        """Largest difference between nlme's estimates and those here, in :attr:`se`.
+
+        Of the replicates that both fitted; None without a witness.
+        """
+        if self.witness is None:
+            return None
+        both = self.witness.index.intersection(self.replicates.index)
+        gaps = (self.witness.loc[both] - self.replicates.loc[both]).abs() / self.se
+        return float(gaps.max().max())
 
     @property
     def cov(self) -> pd.DataFrame:
@@ -252,7 +326,14 @@ class Bootstrap:
         stopped = f" of {self.n} (interrupted)" if self.interrupted else ""
         again = f", {self.retried} fitted at the second attempt (by optim)" if self.retried else ""
         lost = f"{len(self.failures)} failed{again}"
-        parts: list[Any] = [("", f"{tried}{stopped} replicates, {lost}; seed {self.seed}")]
+        first = f"{tried}{stopped} replicates, {lost}; seed {self.seed}"
+        first += "" if self.engine == "nlme" else f"; engine {self.engine}"
+        if self.witness is not None:
+            gap = (
+                f"{len(self.witness)} of them by nlme too, at most {self.witness_gap:.1g} standard"
+            )
+            first += f"\n{gap} errors apart"
+        parts: list[Any] = [("", first)]
         if len(self.replicates) > 1:
             frame = self.to_frame(level, kind=kind)
             parts.append((f"{kind} intervals, {level:.0%}", frame))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from typing import Any, Union
@@ -13,37 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core.snapshot import FitSnapshot
 from ..errors import InstallationError, RBridgeError, SpecError
 from ..fit import engine as engines
-from ..fit.components import Fit
 from ..fit.vcov import METHODS
 from ..frame.design import check_columns, check_frame
 from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
+from .outcomes import FitRow, fitted_together, row_of
 from .parallel import Progress, collect
 from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
 
+_TOGETHER = 500  # outcomes of one design in a task
 ABOUT = ("converged", "reason", "warnings")
 TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
-
-
-@dataclass(frozen=True)
-class FitRow:
-    """One fit, as plain data: its number, why it failed, and the numbers of its row."""
-
-    item: int
-    reason: str = ""
-    converged: bool = False
-    warnings: str = ""
-    values: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def failures(self) -> int:
-        return int(bool(self.reason))
 
 
 @dataclass(frozen=True)
@@ -156,6 +141,7 @@ def lme_many(
             progress=progress,
             what="fits",
             keep=kept.append,
+            least=_TOGETHER if engine == "native" and outcomes else 1,
         )
     return _frame(job, [*kept.rows, *fresh])
 
@@ -256,9 +242,10 @@ def _job(
     check_columns(data, columns)
     rows, ends = _groups(data, by)
     groups = data[by].iloc[rows[ends[:-1]]].reset_index(drop=True)
-    labels = [pd.DataFrame(names, groups.index).join(groups) for names, _ in labelled]
+    names = pd.DataFrame([names for names, _ in labelled])
+    names = names.iloc[np.repeat(np.arange(len(names)), len(groups))].reset_index(drop=True)
     specs = [_for_speed(spec, methods) for _, spec in labelled]
-    table = pd.concat(labels, ignore_index=True)
+    table = names.join(pd.concat([groups] * len(labelled), ignore_index=True))
     return Job(data[columns].iloc[rows], ends, specs, table, methods, engine)
 
 
@@ -289,8 +276,10 @@ def _fit_all(
     se: tuple[str, ...],
     engine: str,
 ) -> list[FitRow]:
+    known = fitted_together(data, fits) if engine == "native" and se == ("expected",) else {}
     return [
-        _fit_one(item, spec, data.iloc[start:stop], se, engine) for item, spec, start, stop in fits
+        known.get(item) or _fit_one(item, spec, data.iloc[start:stop], se, engine)
+        for item, spec, start, stop in fits
     ]
 
 
@@ -298,30 +287,13 @@ def _fit_one(
     item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...], engine: str
 ) -> FitRow:
     try:
-        return _record(item, engines.fit(spec, data, engine).snapshot, se)
+        return row_of(item, engines.fit(spec, data, engine).snapshot, se)
     except InstallationError:
         raise  # no fit at all could succeed
     except RBridgeError as error:
         return FitRow(item, str(error))
     except Exception as error:  # one odd data set must not cost the others
         return FitRow(item, f"{type(error).__name__}: {error}")
-
-
-def _record(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
-    fit = Fit(snapshot)
-    values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
-    said = list(fit.warnings_)
-    for method in se:
-        try:
-            errors = fit.varcomp_vcov(method).se
-        except RBridgeError as error:
-            said.append(f"no {method} standard errors: {error}")
-            continue
-        said += [fit.apvar_doubt()] if method == "delta" else []
-        values |= {f"se_{method}.{name}": error for name, error in errors.items()}
-    values |= {f"fixed.{name}": value for name, value in fit.params.items()}
-    values |= {f"se.fixed.{name}": error for name, error in fit.bse.items()}
-    return FitRow(item, "", fit.converged, "; ".join(filter(None, said)), values)
 
 
 def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:

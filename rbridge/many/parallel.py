@@ -52,6 +52,7 @@ def collect(
     progress: Progress,
     what: str,
     keep: Callable[[Sequence[Result]], object] = lambda batch: None,
+    least: int = 1,
 ) -> tuple[list[Result], bool]:
     """Do n items of work in parallel.
 
@@ -69,6 +70,8 @@ def collect(
         The unit of the bar.
     keep : callable
         Gets the outcomes of each round as soon as they are there.
+    least : int
+        Items of one task at least: more than one where they cost less together.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def collect(
     failed = 0
     with _reporting(progress, n, what) as report:
         try:
-            for batch in _rounds(task, n, n_jobs):
+            for batch in _rounds(task, n, n_jobs, least):
                 done += batch
                 keep(batch)
                 failed += sum(bool(outcome.reason) for outcome in batch)
@@ -96,14 +99,14 @@ def collect(
 
 
 def _rounds(
-    task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None
+    task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None, least: int
 ) -> Iterator[list[Result]]:
     joblib = _joblib()
     start, pace, lost = 0, math.inf, 0
     while start < n:
         jobs = joblib.effective_n_jobs(n_jobs)  # a cluster may grow
         own = jobs > 1 and _workers_are_ours(joblib)
-        cuts = _cuts(start, n, pace, jobs)
+        cuts = _cuts(start, n, pace, jobs, least)
         timed = partial(_timed, folder=_folder() if own else "")
         calls = (joblib.delayed(timed)(task(*ends)) for ends in zip(cuts, cuts[1:]))
         answers = joblib.Parallel(n_jobs=n_jobs)(calls)
@@ -117,9 +120,9 @@ def _rounds(
             lost = 0
 
 
-def _cuts(start: int, n: int, pace: float, jobs: int) -> list[int]:
+def _cuts(start: int, n: int, pace: float, jobs: int, least: int = 1) -> list[int]:
     """Where the next round's tasks begin and end, at ``pace`` seconds an item."""
-    size = max(1, int(TASK / pace))
+    size = max(least, int(TASK / pace))
     tasks = jobs * min(max(2, int(ROUND / (size * pace))), 20) if jobs > 1 else 1
     size = min(size, math.ceil((n - start) / jobs))  # the last items are for everybody
     return list(range(start, min(start + tasks * size, n), size)) + [min(start + tasks * size, n)]

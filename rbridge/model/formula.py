@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Union
 
 from ..errors import FormulaError
@@ -247,6 +248,7 @@ def _check_depth(node: Node, text: str) -> None:
     raise FormulaError(f"the formula is nested too deeply (limit {DEPTH})", text, level[0].pos)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Node:
     """Read one R expression.
 
@@ -359,6 +361,7 @@ class Formula:
         return list(dict.fromkeys(variables(self.lhs) + variables(self.rhs)))
 
 
+@lru_cache(maxsize=1024)
 def parse_formula(text: str, extra: frozenset[str] = frozenset()) -> Formula:
     """Read and check a formula; ``extra`` names functions allowed besides the usual ones.
 

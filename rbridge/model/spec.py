@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Union
 
 from ..errors import FormulaError, SpecError
@@ -67,7 +68,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         one_of(self.method, METHODS, "method", quote=True)
         one_of(self.na_action, NA_ACTIONS, "na_action", quote=True)
-        formula = parse_formula(self.fixed)
+        formula = self.formula
         if formula.lhs is None:
             raise FormulaError("the fixed formula needs a response: 'y ~ x'", self.fixed, 0)
         if formula.groups:
@@ -77,7 +78,7 @@ class ModelSpec:
         plain = {name: _plain_contrast(name, value) for name, value in self.contrasts.items()}
         object.__setattr__(self, "contrasts", plain)
 
-    @property
+    @cached_property
     def formula(self) -> Formula:
         """The checked formula of the fixed effects."""
         return parse_formula(self.fixed)

@@ -1,1 +1,1 @@
-"""Proof that an installation works: what is installed, that it works, that it meets what others published."""
+"""Proof that an installation is whole, works, and meets what others have published."""

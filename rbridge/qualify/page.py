@@ -58,7 +58,8 @@ p { margin: .25rem 0; max-width: 60rem; }
 .about dt { color: #4a5560; }
 .about dd { margin: 0; overflow-wrap: anywhere; }
 details { border: 1px solid #d5dbe1; border-radius: .4rem; margin: .4rem 0; }
-summary { cursor: pointer; padding: .45rem .8rem; display: flex; gap: .6rem; align-items: baseline; }
+summary { cursor: pointer; padding: .45rem .8rem; display: flex; gap: .6rem;
+  align-items: baseline; }
 summary .title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 summary .count { color: #4a5560; font-size: .9rem; white-space: nowrap; }
 .inside { padding: 0 .8rem .7rem; overflow-x: auto; }

@@ -1,4 +1,4 @@
-"""Performance: the figures that others have published, computed here through the public interface."""
+"""Performance: figures that others have published, computed through the public interface."""
 
 from __future__ import annotations
 

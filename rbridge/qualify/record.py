@@ -1,4 +1,4 @@
-"""Makes the fits that the package ships again, with today's R: ``python -m rbridge.qualify.record``."""
+"""Makes the shipped fits again, with today's R: ``python -m rbridge.qualify.record``."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Qualification:
 
     @property
     def code(self) -> Verdict:
-        """Exit status: 1 where a number disagrees, else 2 where one could not be checked, else 0."""
+        """Exit status: 1 where a number disagrees, else 2 where one was not checked, else 0."""
         return Verdict.worst(proof.verdict for proof in self.proofs if proof.verdict is not None)
 
     def of(self, section: str) -> tuple[Proof, ...]:

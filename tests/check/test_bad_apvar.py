@@ -13,7 +13,7 @@ import rbridge as rb
 from rbridge.core import parameters
 from rbridge.core.snapshot import ApVar
 from rbridge.errors import RWarning
-from rbridge.many.models import _record
+from rbridge.many.outcomes import row_of
 from rbridge.results import LmeResults
 from tests.support.fits import recorded
 
@@ -77,8 +77,8 @@ def test_tables_say_it_in_a_note() -> None:
     by_delta = fit.intervals(methods=["log", "wald"], vcov="delta")
     assert by_delta.note.str.contains("apVar is off").all()
     with pytest.warns(RWarning):  # a worker keeps it from the terminal
-        assert "apVar is off" in _record(0, fit.snapshot, ("delta",)).warnings
-    assert "apVar" not in _record(0, fit.snapshot, ("expected",)).warnings
+        assert "apVar is off" in row_of(0, fit.snapshot, ("delta",)).warnings
+    assert "apVar" not in row_of(0, fit.snapshot, ("expected",)).warnings
 
 
 def test_summary_names_the_doubt() -> None:

@@ -1,4 +1,4 @@
-"""The reports: each form has every proof, the page needs nothing else and says the verdict first."""
+"""The reports: each form has every proof, the page needs nothing else, the verdict is first."""
 
 from __future__ import annotations
 

@@ -1,301 +1,365 @@
-"""Many responses on one design: the maximum of the (restricted) likelihood of each, all at once."""
+"""Many responses on one design, all at once: Newton's method over arrays of them.
+
+One grouping level and nothing within: V = σ²(I + ZΔZ') group by group, Δ = D/σ². Groups with one
+and the same Z'Z are a pattern; an evaluation costs the patterns, not the rows.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
+from scipy.linalg import solve_triangular
 
-from ...errors import SnapshotError
 from ..arrays import Array
-from ..parameters import theta as natural
+from ..engine.contractions import contract
+from ..parameters import tau_basis
 from ..snapshot import FitSnapshot
-from .coding import Coding
-from .newton import FAR, FLAT, GROWTH, LEAST_RADIUS, MOST_STEPS, RADIUS, RISING, ROUNDING
-from .patterns import ManyForms, Responses, SharedDesign, many_forms, responses, shared_design
-from .start import LEAST_SHARE, LEAST_SIGMA, PRIOR, inside
+from ..unconstrained import vech
+from .ascents import climb_all
+from .coding import Coding, Factor
+from .start import LEAST_SHARE, LEAST_SIGMA, prior
 
-_AT_ONCE = 4_000_000  # numbers that a batch of responses holds
+_CELLS = 2_000_000  # numbers in the largest array of one go
 
 
 @dataclass(frozen=True)
-class Estimates:
-    """The maxima of B responses.
+class Fits:
+    """The maxima of k responses.
 
     Attributes
     ----------
-    theta : (B, r) array
-        In the order of :func:`rbridge.core.parameters.theta`.
-    beta : (B, p) array
-    log_lik : (B,) array
-    converged : (B,) bool array
-        Where it is False the other numbers are those of the last point, NaN if there is none.
+    theta : (k, r) array
+    beta : (k, p) array
+    log_lik : (k,) array
+    converged : (k,) bool array
+    beta_cov : (k, p, p) array
+        (X'V⁻¹X)⁻¹.
+    information : (k, r, r) array
+        Expected, about θ.
     """
 
     theta: Array
     beta: Array
     log_lik: Array
     converged: Array
+    beta_cov: Array
+    information: Array
 
 
-def batches(snapshot: FitSnapshot) -> bool:
-    """Whether :func:`estimate_many` can fit this model: one level, V = ZDZ' + σ²I."""
-    return len(snapshot.levels) == 1 and snapshot.cor is None and not snapshot.var
+@dataclass(frozen=True)
+class Responses:
+    """What the likelihood needs of k responses: residuals of least squares, in products.
+
+    ``yy`` (k,); ``Xy`` (k, s, p) and ``yy_z`` (k, s): Σ (Z'x)(Z'y)' and Σ (Z'y)(Z'y)' over the
+    groups of each pattern, s = patterns × q².
+    """
+
+    yy: Array
+    Xy: Array
+    yy_z: Array
+
+    def __getitem__(self, which: Array) -> Responses:
+        return Responses(self.yy[which], self.Xy[which], self.yy_z[which])
 
 
-def estimate_many(snapshot: FitSnapshot, Y: Array) -> Estimates:
-    """The maximum for each of many responses, as :func:`.maximum.estimate` finds it for one.
+@dataclass(frozen=True)
+class Heights:
+    """The profile log-likelihood of k responses at k points δ, with its derivatives.
+
+    ``gradient`` (k, e), ``hessian`` and ``metric`` (k, e, e) with respect to δ; ``quad`` (k,) is
+    r'V⁻¹r at σ = 1 and ``quad1`` (k, e) r'V⁻¹V̇V⁻¹r; ``trace1``, ``trace2`` those of P; ``coef``
+    (k, p) and ``cross`` (k, p, p) are of the orthonormal X.
+    """
+
+    value: Array
+    gradient: Array
+    hessian: Array
+    metric: Array
+    size: Array
+    quad: Array
+    quad1: Array
+    trace1: Array
+    trace2: Array
+    coef: Array
+    cross: Array
+
+
+class Batch:
+    """One design, made ready for many responses.
 
     Parameters
     ----------
     snapshot : FitSnapshot
-        The design and the model; its response and its estimates are not read.
-    Y : (B, n) array
-        Rows in the order of the snapshot's.
-
-    Raises
-    ------
-    SnapshotError
-        The model has another structure (see :func:`batches`), or ``Y`` another shape.
-    InformationError
-        The columns of X are linearly dependent.
-
-    Notes
-    -----
-    The algorithm is that of :func:`.newton.climb`, step for step, over all responses at once. What
-    is summed over rows does not depend on θ and is summed once.
+        One that :func:`batches` says yes to; its estimates are not used.
     """
-    Y = np.asarray(Y, dtype=float)
-    if not batches(snapshot):
-        raise SnapshotError("a batch needs one grouping level and no correlation or weights")
-    if Y.ndim != 2 or Y.shape[1] != snapshot.n or not np.isfinite(Y).all():
-        raise SnapshotError(f"Y must be finite numbers of shape (B, {snapshot.n})")
-    design = shared_design(snapshot)
-    size = max(_AT_ONCE // design.numbers, 1)
-    parts = [_climbed(snapshot, design, Y[i : i + size]) for i in range(0, len(Y), size)]
-    if not parts:
-        r, p = len(natural(snapshot).values), snapshot.X.shape[1]
-        return Estimates(np.empty((0, r)), np.empty((0, p)), np.empty(0), np.empty(0, dtype=bool))
-    return Estimates(*(np.concatenate(x) for x in zip(*(vars(part).values() for part in parts))))
 
-
-class _Problem:
-    """The likelihood of every response in the factors l of D/σ²: δ_e = l'Q_e l."""
-
-    def __init__(self, snapshot: FitSnapshot, design: SharedDesign) -> None:
-        self.design = design
-        self.restricted = snapshot.method == "REML"
-        self.n = snapshot.n
-        self.free = snapshot.n - snapshot.X.shape[1] if self.restricted else snapshot.n
-        self.known = snapshot.sigma**2 if snapshot.fixed_sigma else None
+    def __init__(self, snapshot: FitSnapshot) -> None:
+        (level,) = snapshot.levels
+        self.snapshot = snapshot
+        self.n, self.p = snapshot.X.shape
+        self.reml = snapshot.method == "REML"
+        self.free = self.n - self.p if self.reml else self.n
+        self.E = tau_basis(level)[1]
         self.factors = Coding(snapshot).factors
-        sizes = [len(factor.Q) for factor in self.factors]
-        ends = np.cumsum(sizes).tolist()
-        self.parts = [slice(end - size, end) for end, size in zip(ends, sizes)]
-        self.Q = np.zeros((ends[-1],) * 3)
-        for factor, at in zip(self.factors, self.parts):
-            self.Q[at, at, at] = factor.Q
+        self.X, self.R = np.linalg.qr(snapshot.X)
+        m, q = len(level.labels), level.Z.shape[1]
+        rows = np.arange(self.n).repeat(q)
+        columns = (level.codes[:, None] * q + np.arange(q)).ravel()
+        self._Zt = sparse.csr_matrix((level.Z.ravel(), (columns, rows)), (m * q, self.n))
+        self._order(self._blocks(m, q))
+        zx = self._products(self.X)
+        self.XX = self._sums(zx, zx).reshape(-1, self.p * self.p)
 
-    def halved(self, phi: Array) -> Array:
-        """∂δ/∂l / 2, (B, e, e)."""
-        return np.asarray(np.tensordot(phi, self.Q, axes=(1, 1)))
+    def _blocks(self, m: int, q: int) -> Array:
+        """Z'Z of each group, (m, q, q)."""
+        (level,) = self.snapshot.levels
+        starts = np.flatnonzero(np.diff(level.codes, prepend=-1))
+        products = level.Z[:, :, None] * level.Z[:, None, :]
+        return np.asarray(np.add.reduceat(products, starts, axis=0)).reshape(m, q, q)
 
-    def phi(self, delta: Array) -> Array:
-        return np.concatenate([f.factor(delta[:, a]) for f, a in zip(self.factors, self.parts)], 1)
+    def _order(self, G: Array) -> None:
+        """Groups by pattern: those of pattern i stand at ``ends[i]:ends[i + 1]`` of ``order``."""
+        m, q = G.shape[:2]
+        flat, pattern = np.unique(G.reshape(m, -1), axis=0, return_inverse=True)
+        pattern = pattern.ravel()
+        self.G = flat.reshape(-1, q, q)
+        self.counts = np.bincount(pattern).astype(float)
+        self.order = np.argsort(pattern, kind="stable")
+        self.ends = np.r_[0, np.cumsum(self.counts)].astype(int)
+        self.q = q
 
-    def sigma_sq(self, forms: ManyForms) -> Array:
-        """At its best for each D/σ², or as it is known."""
-        quad = forms.quad
-        return quad / self.free if self.known is None else np.full(len(quad), self.known)
+    def _products(self, columns: Array) -> Array:
+        """Z'c of each group, (m, q, c), pattern by pattern."""
+        found = np.asarray(self._Zt @ columns)
+        return found.reshape(-1, self.q, columns.shape[1])[self.order]
 
-    def forms(self, data: Responses, delta: Array) -> ManyForms:
-        return many_forms(self.design, data, delta, self.restricted)
+    def _sums(self, a: Array, b: Array) -> Array:
+        """Σ over each pattern's groups of a b', (patterns, q, q, columns of a, of b)."""
+        out = np.empty((len(self.G), self.q, self.q, a.shape[2], b.shape[2]))
+        for i, (start, stop) in enumerate(zip(self.ends, self.ends[1:])):
+            left, right = (x[start:stop].reshape(stop - start, -1) for x in (a, b))
+            cross = (left.T @ right).reshape(self.q, a.shape[2], self.q, b.shape[2])
+            out[i] = cross.transpose(0, 2, 1, 3)
+        return out
+
+    @cached_property
+    def at_once(self) -> int:
+        """Responses in one go."""
+        e = len(self.E)
+        each = len(self.G) * self.q**2 * max(self.p, 1 + e + e * (e + 1) // 2)
+        return max(1, _CELLS // max(each, self.n))
+
+    # --- one go ----------------------------------------------------------------------------------
+
+    def fit(self, Y: Array, start: Array | None = None) -> Fits:
+        """The maxima of the (n, k) responses; ``start`` (e,) is a D/σ² in their neighbourhood."""
+        k = Y.shape[1]
+        cuts = list(range(0, k, self.at_once)) + [k]
+        parts = [self._fit(Y[:, a:b], start) for a, b in zip(cuts, cuts[1:])]
+        return Fits(*(np.concatenate(arrays) for arrays in zip(*map(_fields, parts))))
+
+    def _fit(self, Y: Array, start: Array | None) -> Fits:
+        data, least_squares = self._responses(Y)
+        psi = self._coded(self._start(data, start))
+        psi, converged = climb_all(lambda x, which: self._local(x, data[which]), psi)
+        delta = self._delta(psi)
+        at = self._heights(delta, data)
+        sigma_sq = at.quad / self.free
+        theta = np.column_stack([delta * sigma_sq[:, None], sigma_sq])
+        back = solve_triangular(self.R, np.eye(self.p))
+        beta = (least_squares + at.coef) @ back.T
+        cov = back @ np.linalg.inv(at.cross) @ back.T * sigma_sq[:, None, None]
+        information = self._information(delta, at) / (2 * sigma_sq**2)[:, None, None]
+        return Fits(theta, beta, at.value, converged, cov, information)
+
+    def _responses(self, Y: Array) -> tuple[Responses, Array]:
+        """The products of what least squares leaves, and its coefficients of the orthonormal X."""
+        coef = self.X.T @ Y
+        left = Y - self.X @ coef
+        zx, zy = self._products(self.X), self._products(left)
+        k, s = Y.shape[1], len(self.G) * self.q**2
+        Xy = self._sums(zx, zy).reshape(s, self.p, k).transpose(2, 0, 1)
+        own = np.einsum("gak,gbk->gabk", zy, zy)
+        yy_z = np.add.reduceat(own, self.ends[:-1], axis=0).reshape(s, k).T
+        return Responses(np.einsum("ij,ij->j", left, left), np.ascontiguousarray(Xy), yy_z), coef.T
+
+    def _information(self, delta: Array, at: Heights) -> Array:
+        """tr(P V̇ P V̇) at σ = 1, (k, r, r): V = Σ δ V̇ + I gives the row of σ²."""
+        mixed = at.trace1 - np.einsum("kef,kf->ke", at.trace2, delta)
+        last = (self.n - self.p if self.reml else self.n) - np.einsum(
+            "ke,ke->k", delta, at.trace1 + mixed
+        )
+        side = mixed[:, :, None]
+        top = np.concatenate([at.trace2, side], axis=2)
+        bottom = np.concatenate([side.transpose(0, 2, 1), last[:, None, None]], axis=2)
+        return np.concatenate([top, bottom], axis=1)
+
+    # --- coordinates -----------------------------------------------------------------------------
+
+    def _cut(self) -> Iterator[tuple[slice, Factor]]:
+        start = 0
+        for factor in self.factors:
+            yield slice(start, start + len(factor.Q)), factor
+            start += len(factor.Q)
+
+    def _delta(self, psi: Array) -> Array:
+        """(k, e) D/σ² of the factors."""
+        parts = [np.einsum("eab,ka,kb->ke", f.Q, psi[:, at], psi[:, at]) for at, f in self._cut()]
+        return np.concatenate(parts, axis=1)
+
+    def _coded(self, delta: Array) -> Array:
+        return np.concatenate([_factor(f, delta[:, at]) for at, f in self._cut()], axis=1)
+
+    def _local(self, psi: Array, data: Responses) -> tuple[Array, Array, Array, Array, Array]:
+        """Value, gradient, Hessian, metric and size in the coordinates of the search."""
+        at = self._heights(self._delta(psi), data)
+        k, d = psi.shape
+        J, bend, floor = np.zeros((k, d, d)), np.zeros((k, d, d)), np.zeros((k, d))
+        for cut, factor in self._cut():
+            J[:, cut, cut] = 2 * np.einsum("eab,kb->kea", factor.Q, psi[:, cut])
+            bend[:, cut, cut] = 2 * np.einsum("ke,eab->kab", at.gradient[:, cut], factor.Q)
+            squares = np.einsum("eaa->ae", factor.Q)
+            own = at.metric[:, cut, cut]
+            floor[:, cut] = np.sqrt(np.einsum("ae,kef,af->ka", squares, own, squares).clip(min=0))
+        Jt = J.transpose(0, 2, 1)
+        metric = Jt @ at.metric @ J
+        metric[:, np.arange(d), np.arange(d)] += floor
+        gradient = np.einsum("kea,ke->ka", J, at.gradient)
+        return at.value, gradient, Jt @ at.hessian @ J + bend, metric, at.size
+
+    def _start(self, data: Responses, near: Array | None) -> Array:
+        """One MIVQUE step, whose matrix is that of the design alone; inside the cone."""
+        (level,) = self.snapshot.levels
+        usual = prior(level.Z, self.E, 1.0)
+        least = LEAST_SHARE * np.tensordot(usual, self.E, 1)
+        begin = usual if near is None else _inside(near[None], self.E, least)[0]
+        forms = contract(replace(self.snapshot, sigma=1.0), np.append(begin, 1.0))
+        at = self._heights(np.tile(begin, (len(data.yy), 1)), data)
+        quad1 = np.column_stack([at.quad1, at.quad - at.quad1 @ begin])
+        unit = np.sqrt(np.diag(forms.trace2))  # singular where a component is not identified
+        scaled = np.linalg.pinv(forms.trace2 / np.outer(unit, unit), hermitian=True)
+        found = quad1 / unit @ scaled / unit
+        sigma_sq = np.maximum(found[:, -1], LEAST_SIGMA * at.quad / self.free)
+        return _inside(found[:, :-1] / sigma_sq[:, None], self.E, least)
+
+    # --- the likelihood --------------------------------------------------------------------------
+
+    def _heights(self, delta: Array, data: Responses) -> Heights:
+        (k, e), p, pairs = delta.shape, self.p, vech(len(self.E))
+        W, GW, log_det = self._inverses(delta)
+        parts = self._parts(delta, W, GW)
+        X = (parts.reshape(-1, parts.shape[2]) @ self.XX).reshape(k, -1, p, p)
+        Xy, yy = parts @ data.Xy, np.einsum("kts,ks->kt", parts, data.yy_z)
+        cross = np.eye(p) - X[:, 0]
+        inverse = np.linalg.inv(cross)
+        coef = -np.einsum("kij,kj->ki", inverse, Xy[:, 0])
+        own = (
+            yy - 2 * np.einsum("ktp,kp->kt", Xy, coef) + np.einsum("ktij,ki,kj->kt", X, coef, coef)
+        )
+        quad = data.yy + np.einsum("ki,ki->k", coef, coef) - own[:, 0]
+        quad1 = own[:, 1 : 1 + e]
+        pull = Xy[:, 1 : 1 + e] - np.einsum("keij,kj->kei", X[:, 1 : 1 + e], coef)
+        quad2 = -_square(own[:, 1 + e :], pairs) - 2 * np.einsum(
+            "kei,kij,kfj->kef", pull, inverse, pull
+        )
+        trace1, trace2, weight = self._traces(GW)
+        if self.reml:
+            KX = np.einsum("kij,ktjl->ktil", inverse, X[:, 1:])
+            trace1 = trace1 - np.einsum("keii->ke", KX[:, :e])
+            trace2 = trace2 + _square(np.einsum("ktii->kt", KX[:, e:]), pairs)
+            trace2 = trace2 + np.einsum("keij,kfji->kef", KX[:, :e], KX[:, :e])
+            log_det = log_det + np.linalg.slogdet(cross)[1] + 2 * self._log_det_x
+        ratio = quad1 / quad[:, None]
+        value = -(self.free * (1 + np.log(2 * np.pi * quad / self.free)) + log_det) / 2
+        hessian = (
+            trace2
+            - self.free * (quad2 / quad[:, None, None] - ratio[:, :, None] * ratio[:, None, :])
+        ) / 2
+        size = np.abs(log_det) + 3.0 * self.n * np.maximum(1, data.yy / quad)
+        gradient = (self.free * ratio - trace1) / 2
+        return Heights(
+            value, gradient, hessian, weight, size, quad, quad1, trace1, trace2, coef, cross
+        )
+
+    @cached_property
+    def _log_det_x(self) -> float:
+        return float(np.log(np.abs(np.diag(self.R))).sum())
+
+    def _inverses(self, delta: Array) -> tuple[Array, Array, Array]:
+        """(I + ΔG)⁻¹ and G(I + ΔG)⁻¹ of each pattern, (k, patterns, q, q); log |V| at σ = 1."""
+        D = np.einsum("ke,eab->kab", delta, self.E)
+        A = np.eye(self.q) + np.einsum("kab,gbc->kgac", D, self.G)
+        W = np.linalg.inv(A)
+        return W, self.G @ W, np.linalg.slogdet(A)[1] @ self.counts
+
+    def _parts(self, delta: Array, W: Array, GW: Array) -> Array:
+        """M = (I + ΔG)⁻¹Δ and its derivatives by δ, (k, 1 + e + e(e + 1)/2, s)."""
+        k, e = delta.shape
+        Wt = W.swapaxes(-1, -2)
+        M = W @ np.einsum("ke,eab->kab", delta, self.E)[:, None]
+        WE = [W @ E for E in self.E]
+        first = [we @ Wt for we in WE]
+        EW = [GW @ E @ Wt for E in self.E]
+        second = []
+        for i, j in zip(*vech(e)):
+            half = WE[i] @ EW[j]
+            second.append(-(half + half.swapaxes(-1, -2)))
+        every = np.stack([M, *first, *second], axis=1)
+        return np.asarray(every.reshape(k, -1, len(self.G) * self.q**2))
+
+    def _traces(self, GW: Array) -> tuple[Array, Array, Array]:
+        """tr(V⁻¹V̇), tr(V⁻¹V̇V⁻¹V̇) and the metric: expected information with σ² at its best."""
+        GE = [GW @ E for E in self.E]
+        trace1 = np.stack([np.einsum("kgaa,g->k", x, self.counts) for x in GE], axis=1)
+        rows = [[np.einsum("kgab,kgba,g->k", x, y, self.counts) for y in GE] for x in GE]
+        trace2 = np.stack([np.stack(row, axis=1) for row in rows], axis=1)
+        weight = (trace2 - trace1[:, :, None] * trace1[:, None, :] / self.n) / 2
+        return trace1, trace2, weight
 
 
-@dataclass
-class _Points:
-    """A point of each likelihood and the function around it, as :class:`.newton.Local`."""
-
-    phi: Array
-    value: Array
-    gradient: Array
-    hessian: Array
-    axes: Array
-    size: Array
-    reach: Array
-    sigma_sq: Array
-    beta: Array
-
-    def __getitem__(self, at: Array) -> _Points:
-        return _Points(*(value[at] for value in vars(self).values()))
-
-    def put(self, at: Array, other: _Points, which: Array) -> None:
-        """Take ``other`` where ``which``, at the places ``at``."""
-        for mine, theirs in zip(vars(self).values(), vars(other).values()):
-            mine[at[which]] = theirs[which]
-
-    @property
-    def slope(self) -> Array:
-        return np.asarray(np.linalg.norm(self.gradient, axis=1))
+def batches(snapshot: FitSnapshot) -> bool:
+    """Whether many responses of this model can be fitted at once."""
+    alone = len(snapshot.levels) == 1 and snapshot.cor is None and not snapshot.var
+    return alone and not snapshot.fixed_sigma
 
 
-def _points(problem: _Problem, data: Responses, phi: Array) -> _Points:
-    """The points at (B, e) ``phi``; of value −∞ where there is no likelihood."""
-    half = problem.halved(phi)
-    forms = problem.forms(data, np.einsum("bek,bk->be", half, phi))
-    scale, free = problem.sigma_sq(forms), problem.free
-    log_det = problem.n * np.log(scale) + forms.log_det
-    log_det_x = forms.log_det_x - (problem.n - free) * np.log(scale)
-    total = free * np.log(2 * np.pi) + forms.quad / scale + log_det
-    total = total + log_det_x if problem.restricted else total
-    score, hessian, expected = _by_delta(problem, forms, scale)
-    J = 2 * half
-    squares = np.einsum("ekk->ke", problem.Q)
-    floor = np.einsum("ke,bef,kf->bk", squares, forms.trace2 / 2, squares)
-    hessian = J.swapaxes(1, 2) @ hessian @ J + 2 * np.tensordot(score, problem.Q, 1)
-    metric = J.swapaxes(1, 2) @ expected @ J
-    metric += np.sqrt(np.maximum(floor, 0))[:, None] * np.eye(phi.shape[1])
-    gradient = np.einsum("bek,be->bk", J, score)
-    value = np.where(np.isfinite(metric + hessian).all((1, 2)) & (scale > 0), -total / 2, -np.inf)
-    value[~np.isfinite(value)] = -np.inf
-    metric[value == -np.inf] = np.eye(phi.shape[1])
-    values, vectors = np.linalg.eigh(metric)
-    axes = vectors / np.sqrt(np.maximum(values, values[:, -1:] * 1e-14))[:, None]
-    return _Points(
-        *(phi, value, np.einsum("bki,bk->bi", axes, gradient)),
-        *(axes.swapaxes(1, 2) @ hessian @ axes, axes),
-        np.abs(log_det) + np.abs(log_det_x) + 3.0 * problem.n,
-        np.sqrt(np.diagonal(metric, axis1=1, axis2=2).min(axis=1)),
-        *(scale, forms.beta),
-    )
-
-
-def _by_delta(problem: _Problem, forms: ManyForms, scale: Array) -> tuple[Array, Array, Array]:
-    """Gradient, Hessian and expected information of the likelihood in δ, σ² profiled out."""
-    quad1 = forms.quad1 / scale[:, None]
-    score = (quad1 - forms.trace1) / 2
-    hessian = forms.trace2 / 2 - forms.quad2 / scale[:, None, None]
-    expected = forms.trace2 / 2
-    if problem.known is None:
-        hessian = hessian + quad1[:, :, None] * quad1[:, None] / (2 * problem.free)
-        trace1 = forms.trace1
-        expected = expected - trace1[:, :, None] * trace1[:, None] / (2 * problem.free)
-    return score, hessian, expected
-
-
-def _starts(problem: _Problem, data: Responses, snapshot: FitSnapshot) -> Array:
-    """(B, e) factors after one step of MIVQUE, as the starts of :func:`.maximum.estimate`."""
-    E, Z = problem.design.E, problem.design.Z
-    each = PRIOR / np.maximum(np.einsum("ij,ij->j", Z, Z) / len(Z), 1e-300)
-    prior = np.einsum("ekk,k->e", E, each) / np.maximum(np.einsum("ekk->e", E), 1)
-    forms = problem.forms(data, np.repeat(prior[None], len(data.within), axis=0))
-    typical = problem.sigma_sq(forms)
-    tau, sigma_sq = _mivque(problem, forms)
-    sigma_sq = np.maximum(sigma_sq, LEAST_SIGMA * typical)
-    least = LEAST_SHARE * np.tensordot(prior, E, 1) * np.ones((len(tau), 1, 1))
-    return problem.phi(inside(tau / sigma_sq[:, None], E, least))
-
-
-def _mivque(problem: _Problem, forms: ManyForms) -> tuple[Array, Array]:
-    """τ and σ² that solve trace2 θ = quad1, (B, e) and (B,)."""
-    if problem.known is not None:
-        right = forms.quad1 - problem.known * forms.trace1
-        return np.linalg.solve(forms.trace2, right[..., None])[..., 0], problem.sigma_sq(forms)
-    trace1, B = forms.trace1, len(forms.quad)
-    free = np.full((B, 1, 1), float(problem.free))
-    top = np.concatenate([forms.trace2, trace1[:, :, None]], axis=2)
-    left = np.concatenate([top, np.concatenate([trace1[:, None], free], axis=2)], axis=1)
-    right = np.concatenate([forms.quad1, forms.quad[:, None]], axis=1)
-    found = np.linalg.solve(left, right[..., None])[..., 0]
-    return found[:, :-1], found[:, -1]
-
-
-def _climbed(snapshot: FitSnapshot, design: SharedDesign, Y: Array) -> Estimates:
-    problem, data = _Problem(snapshot, design), responses(design, Y)
-    with np.errstate(all="ignore"):
-        found, converged = _climb(problem, data, _starts(problem, data, snapshot))
-        delta = np.einsum("bek,bk->be", problem.halved(found.phi), found.phi)
-    theta = delta * found.sigma_sq[:, None]
-    if problem.known is None:
-        theta = np.column_stack([theta, found.sigma_sq])
-    nowhere = ~np.isfinite(found.value)
-    theta[nowhere] = found.beta[nowhere] = found.value[nowhere] = np.nan
-    return Estimates(theta, found.beta, found.value, converged)
-
-
-def _climb(problem: _Problem, data: Responses, start: Array) -> tuple[_Points, Array]:
-    """:func:`.newton.climb` for each response; those that are done leave the batch."""
-    points = _points(problem, data, start)
-    radius = np.maximum(RADIUS, FAR * points.reach)
-    widest = GROWTH * radius
-    converged = np.zeros(len(start), dtype=bool)
-    at = np.flatnonzero(points.value > -np.inf)
-    data = data[at]
-    for _ in range(MOST_STEPS):
-        now = points[at]
-        step, rise = _trust_steps(now.gradient, now.hessian, radius[at])
-        done = (now.slope < FLAT) & (rise < RISING)
-        tried = _points(problem, data, now.phi + np.einsum("bij,bj->bi", now.axes, step))
-        gain, noise = tried.value - now.value, ROUNDING * now.size
-        unseen = rise < 10 * noise  # too little to be seen in the value: the slope decides
-        stuck = unseen & ((gain < -1e3 * noise) | ~(tried.slope <= now.slope / 2))
-        converged[at] = done | (stuck & (now.slope < 1e3 * FLAT))
-        length = np.linalg.norm(step, axis=1)
-        radius[at] = _radius(radius[at], widest[at], gain / rise, length, unseen)
-        better = ~done & ~stuck & (unseen | (gain > 1e-4 * rise))
-        points.put(at, tried, better)
-        left = ~done & ~stuck & (better | (radius[at] >= LEAST_RADIUS))
-        at, data = at[left], data[left] if not left.all() else data
-        if not len(at):
-            break
-    return points, converged
-
-
-def _radius(radius: Array, widest: Array, ratio: Array, length: Array, unseen: Array) -> Array:
-    grown = np.where(
-        (ratio > 0.75) & (length > 0.8 * radius), np.minimum(2 * radius, widest), radius
-    )
-    return np.asarray(np.where(unseen, radius, np.where(ratio < 0.25, length / 4, grown)))
-
-
-def _trust_steps(gradient: Array, hessian: Array, radius: Array) -> tuple[Array, Array]:
-    """:func:`.newton.trust_step` for each response: steps (B, d) and rises (B,)."""
-    values, vectors = np.linalg.eigh(hessian)
-    slopes = np.einsum("bij,bi->bj", vectors, gradient)
-    steps = slopes / -values
-    far = ~((values[:, -1] < 0) & (np.linalg.norm(steps, axis=1) <= radius))
-    if far.any():
-        steps[far] = _to_the_boundary(values[far], slopes[far], radius[far])
+def _fields(fits: Fits) -> tuple[Array, ...]:
     return (
-        np.einsum("bij,bj->bi", vectors, steps),
-        np.einsum("bj,bj->b", slopes + values * steps / 2, steps),
+        *(fits.theta, fits.beta, fits.log_lik, fits.converged),
+        *(fits.beta_cov, fits.information),
     )
 
 
-def _to_the_boundary(values: Array, slopes: Array, radius: Array) -> Array:
-    """Solutions s = slopes/(μ − values), μ ≥ max(0, values), of length ``radius`` (± 5 %)."""
-    least = np.maximum(values[:, -1], 0.0)
-    price = np.linalg.norm(slopes, axis=1) / radius
-    tiny = 1e-12 * np.maximum(np.maximum(np.abs(values).max(axis=1), price), 1e-300)
-    low, high = tiny, tiny + price
+def _square(values: Array, pairs: tuple[Array, Array]) -> Array:
+    """(k, e, e) symmetric matrices from their (k, e(e + 1)/2) upper triangles."""
+    e = int(pairs[0].max()) + 1
+    out = np.empty((len(values), e, e))
+    out[:, pairs[0], pairs[1]] = out[:, pairs[1], pairs[0]] = values
+    return out
 
-    def step(mu: Array) -> Array:
-        return np.asarray(slopes / ((least + mu)[:, None] - values))
 
-    found = step(tiny)
-    short = radius**2 - np.einsum("bi,bi->b", found, found)
-    hard = short >= 0  # to the boundary along the direction of largest curvature
-    last = found[:, -1]
-    wanted = np.sqrt(last**2 + np.maximum(short, 0)) - np.abs(last)
-    found[:, -1] += np.where(hard, np.copysign(wanted, slopes[:, -1]), 0.0)
-    done = hard.copy()
-    for _ in range(60):
-        if done.all():
-            break
-        mu = np.sqrt(low * high)
-        tried = step(mu)
-        ratio = np.linalg.norm(tried, axis=1) / radius
-        found[~done] = tried[~done]
-        done |= np.abs(ratio - 1) < 0.05
-        low, high = np.where(ratio > 1, mu, low), np.where(ratio > 1, high, mu)
-    return found
+def _inside(delta: Array, E: Array, least: Array) -> Array:
+    """(k, e) with D ≥ ``least``, a diagonal matrix: eigenvalues below it are lifted."""
+    unit = np.sqrt(np.diag(least))
+    both = np.outer(unit, unit)
+    values, vectors = np.linalg.eigh(np.einsum("ke,eab->kab", delta, E) / both)
+    D = np.einsum("kab,kb,kcb->kac", vectors, np.maximum(values, 1), vectors) * both
+    lifted = np.einsum("eij,kij->ke", E, D) / np.einsum("eij->e", E)
+    return np.asarray(np.where(values[:, :1] >= 1, delta, lifted))
+
+
+def _factor(factor: Factor, delta: Array) -> Array:
+    """(k, n_e) elements of the factors of positive definite blocks, as :meth:`Factor.factor`."""
+    q = len(factor.block.names)
+    if factor.block.pd_class in ("pdIdent", "pdDiag"):
+        return np.asarray(np.sqrt(np.maximum(delta, 0)))
+    if factor.block.pd_class == "pdCompSymm":
+        values = [delta[:, 0] - delta[:, 1], delta[:, 0] + (q - 1) * delta[:, 1]]
+        return np.asarray(np.sqrt(np.maximum(np.stack(values, axis=1), 0)))
+    L = np.linalg.cholesky(np.einsum("ke,eab->kab", delta, factor.E))
+    row, column = vech(q)
+    return np.asarray(L[:, column, row])

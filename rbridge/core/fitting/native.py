@@ -23,6 +23,7 @@ from .start import least_squares
 Computed = Literal["fitted", "resid"]
 _STILL = 1e-9  # change of a computed covariate, relative to its size, at a fixed point
 _MOST_ROUNDS = 200
+_ROUNDS_MIXED = 4
 _NOT_ASKED_FOR = "Approximate variance-covariance matrix not available"
 _NO_STRUCTURE = "there is no free structure parameter"
 _NOT_POSITIVE = "Non-positive definite approximate variance-covariance"
@@ -63,14 +64,53 @@ def fit(
     plain = Solution(beta, np.empty((0, 0)), (), (snapshot.X @ beta)[:, None])
     now = _weighted(snapshot, computed, plain)
     found = estimate(now)
+    mixing = _Mixing()
     for _ in range(_MOST_ROUNDS):
         ahead = _weighted(now, computed, solution(now, found.theta))
-        change = _change(now, ahead, computed)
-        now, found = ahead, maximise(ahead, found.theta)
-        if change < _STILL:
-            return completed(now, found, with_apvar), found
+        if _change(now, ahead, computed) < _STILL:
+            found = maximise(ahead, found.theta)
+            return completed(ahead, found, with_apvar), found
+        mixed = mixing.next(_covariates(now, computed), _covariates(ahead, computed))
+        now = _with_covariates(ahead, dict(zip(computed, mixed)))
+        found = maximise(now, found.theta)
     found = replace(found, converged=False)
     return completed(now, found, with_apvar), found
+
+
+class _Mixing:
+    """Anderson's acceleration of a fixed point x = g(x), a mixture of the last few rounds.
+
+    References
+    ----------
+    Walker and Ni (2011), SIAM Journal on Numerical Analysis 49, 1715–1735.
+    """
+
+    def __init__(self) -> None:
+        self._x: list[Array] = []
+        self._g: list[Array] = []
+
+    def next(self, x: Array, g: Array) -> Array:
+        """Where to go on after (c, n) ``x`` gave ``g``."""
+        self._x, self._g = [*self._x, x][-_ROUNDS_MIXED:], [*self._g, g][-_ROUNDS_MIXED:]
+        if len(self._x) < 2:
+            return g
+        left = [(b - a).ravel() for a, b in zip(self._x, self._g)]
+        steps = np.stack([b - a for a, b in zip(left, left[1:])], axis=1)
+        share = np.linalg.lstsq(steps, left[-1], rcond=1e-10)[0]
+        moves = [b - a for a, b in zip(self._g, self._g[1:])]
+        return np.asarray(g - np.tensordot(share, np.stack(moves), 1))
+
+
+def _covariates(snapshot: FitSnapshot, computed: Mapping[int, Computed]) -> Array:
+    """(c, n) computed covariates."""
+    return np.stack([np.asarray(snapshot.var[i].covariate) for i in computed])
+
+
+def _with_covariates(snapshot: FitSnapshot, values: Mapping[int, Array]) -> FitSnapshot:
+    var = tuple(
+        replace(v, covariate=values[i]) if i in values else v for i, v in enumerate(snapshot.var)
+    )
+    return replace(snapshot, var=var)
 
 
 def _weighted(
@@ -78,11 +118,7 @@ def _weighted(
 ) -> FitSnapshot:
     """The snapshot with fitted values or residuals, innermost level, for covariates."""
     values = {"fitted": found.fitted[:, -1], "resid": snapshot.y - found.fitted[:, -1]}
-    var = tuple(
-        replace(v, covariate=values[computed[i]]) if i in computed else v
-        for i, v in enumerate(snapshot.var)
-    )
-    return replace(snapshot, var=var)
+    return _with_covariates(snapshot, {i: values[what] for i, what in computed.items()})
 
 
 def _change(old: FitSnapshot, new: FitSnapshot, computed: Mapping[int, Computed]) -> float:

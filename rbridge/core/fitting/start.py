@@ -51,7 +51,7 @@ def _peaks(surface: Surface, curve: list[Array]) -> Iterator[tuple[float, Array]
             yield here, psi
 
 
-def _prior(Z: Array, E: Array, sigma_sq: float) -> Array:
+def prior(Z: Array, E: Array, sigma_sq: float) -> Array:
     """θ of a diagonal D whose every effect contributes as much as the prior says."""
     each = PRIOR * sigma_sq / np.maximum(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1), 1e-300)
     diagonal = np.einsum("ekk,k->e", E, each)
@@ -97,14 +97,14 @@ def _mivque(surface: Surface, u: Array) -> Array:
     """
     snapshot, n_tau = surface.snapshot, surface.coding.n_tau
     sigma_sq = snapshot.sigma**2 if surface.fixed else _residual_variance(snapshot)
-    prior = [_prior(level.Z, tau_basis(level)[1], sigma_sq) for level in snapshot.levels]
+    usual = [prior(level.Z, tau_basis(level)[1], sigma_sq) for level in snapshot.levels]
     base = surface.coding.theta(np.concatenate([np.zeros(n_tau), u]), 1.0)[n_tau:]
-    theta = np.concatenate([*prior, base, [] if surface.fixed else [sigma_sq]])
+    theta = np.concatenate([*usual, base, [] if surface.fixed else [sigma_sq]])
     if n_tau:
         linear = np.r_[0:n_tau, ([] if surface.fixed else [len(theta) - 1])].astype(int)
         theta[linear] = _scored(_held_structures(snapshot, base), theta[linear])
     for place, E in _levels(snapshot):
-        least = LEAST_SHARE * np.tensordot(np.concatenate(prior)[place], E, 1)
+        least = LEAST_SHARE * np.tensordot(np.concatenate(usual)[place], E, 1)
         theta[place] = inside(theta[place], E, least)
     psi = surface.psi(theta)
     psi[n_tau : n_tau + len(u)] = u

@@ -1,0 +1,55 @@
+"""How far estimates lie from the optimum above them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import InformationError
+from ..engine.contractions import contract
+from ..information import information_from
+from ..parameters import theta
+from ..snapshot import FitSnapshot
+from .maximum import maximise
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What is missing to the optimum.
+
+    Attributes
+    ----------
+    log_lik : float
+        Of the log-likelihood.
+    move : float
+        Largest way of a component, in its standard errors (expected information at the optimum).
+    parameter : str
+        That component; empty where there is none.
+    """
+
+    log_lik: float
+    move: float
+    parameter: str
+
+
+def shortfall(snapshot: FitSnapshot) -> Shortfall:
+    """From the estimates of a fit to the optimum, with computed weights as they are.
+
+    Raises
+    ------
+    InformationError
+        There is no likelihood at the estimates, or no information at the optimum.
+    """
+    here = theta(snapshot)
+    found = maximise(snapshot)
+    if not found.converged:
+        raise InformationError("the search from the estimates found no optimum")
+    ahead = contract(snapshot, found.theta)
+    below = ahead.log_likelihood - contract(snapshot, derivatives=False).log_likelihood
+    if not len(here.values):
+        return Shortfall(below, 0.0, "")
+    se = np.sqrt(np.diag(information_from(ahead, "expected").inverse()))
+    moves = np.abs(found.theta - here.values) / se
+    worst = int(moves.argmax())
+    return Shortfall(below, float(moves[worst]), here.names[worst])

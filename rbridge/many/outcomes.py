@@ -1,0 +1,146 @@
+"""Many outcomes on one design: one preparation by R, and all at once where the model allows it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..core.fitting.batch import Batch, Fits, batches
+from ..core.parameters import theta
+from ..core.snapshot import FitSnapshot
+from ..errors import InformationError, RBridgeError
+from ..fit.components import Fit
+from ..fit.native import doubtful
+from ..model.formula import Name, variables
+from ..model.spec import ModelSpec
+from ..r.prepare import prepare
+
+Item = tuple[int, ModelSpec, int, int]  # number, model, first row, row after the last
+
+
+@dataclass(frozen=True)
+class FitRow:
+    """One fit, as plain data: its number, why it failed, and the numbers of its row."""
+
+    item: int
+    reason: str = ""
+    converged: bool = False
+    warnings: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> int:
+        return int(bool(self.reason))
+
+
+def row_of(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
+    """The row of a fit."""
+    fit = Fit(snapshot)
+    values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
+    said = list(fit.warnings_)
+    for method in se:
+        try:
+            errors = fit.varcomp_vcov(method).se
+        except RBridgeError as error:
+            said.append(f"no {method} standard errors: {error}")
+            continue
+        said += [fit.apvar_doubt()] if method == "delta" else []
+        values |= {f"se_{method}.{name}": error for name, error in errors.items()}
+    values |= {f"fixed.{name}": value for name, value in fit.params.items()}
+    values |= {f"se.fixed.{name}": error for name, error in fit.bse.items()}
+    return FitRow(item, "", fit.converged, "; ".join(filter(None, said)), values)
+
+
+def fitted_together(data: pd.DataFrame, fits: Sequence[Item]) -> dict[int, FitRow]:
+    """Rows of those fits that share a design and can be fitted at once, by their numbers."""
+    designs: dict[Any, list[Item]] = {}
+    for item in fits:
+        if (key := _design(item)) is not None:
+            designs.setdefault(key, []).append(item)
+    found: dict[int, FitRow] = {}
+    for members in designs.values():
+        if len(members) > 1:
+            found |= _together(data.iloc[slice(*members[0][2:])], members)
+    return found
+
+
+def _design(item: Item) -> Any:
+    """What fits of one design have in common; None where the outcome is no column of its own."""
+    _, spec, start, stop = item
+    lhs = spec.formula.lhs
+    formulas = filter(None, (s.formula() for s in spec.structures()))
+    elsewhere = [*variables(spec.formula.rhs), *(c for f in formulas for c in f.columns)]
+    if not isinstance(lhs, Name) or lhs.name in (*elsewhere, *spec.group_columns()):
+        return None
+    right = spec.fixed[spec.fixed.index("~") :]
+    return (repr({**spec.to_dict(), "fixed": right}), start, stop)
+
+
+def _together(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitRow]:
+    """Of one design; those whose outcome is not whole, or whose fit needs care, are left out."""
+    names = [variables(spec.formula.lhs)[0] for _, spec, _, _ in members]
+    whole = [i for i, name in enumerate(names) if _whole(data, name)]
+    if len(whole) < 2:
+        return {}
+    spec = members[whole[0]][1]
+    try:
+        prepared, design = prepare(spec, data)
+    except RBridgeError:
+        return {}
+    if not batches(prepared) or design.n_dropped or doubtful(spec, prepared):
+        return {}
+    Y = np.column_stack([data[names[i]].to_numpy(float) for i in whole])[prepared.rows]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            fits = Batch(prepared).fit(Y)
+    except (InformationError, np.linalg.LinAlgError):
+        return {}
+    rows = _rows(prepared, fits, [members[i][0] for i in whole])
+    return {row.item: row for row in rows}
+
+
+def _whole(data: pd.DataFrame, name: str) -> bool:
+    column = data[name]
+    numeric = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
+    return numeric and bool(np.isfinite(column.to_numpy(float)).all())
+
+
+def _rows(prepared: FitSnapshot, fits: Fits, items: Sequence[int]) -> list[FitRow]:
+    """As :func:`row_of`; without those that did not converge or have no information."""
+    n, p = prepared.X.shape
+    names = theta(prepared).names
+    k = p + len(names)
+    inflation = n / (n - p) if prepared.method == "ML" else 1.0
+    size = n - p if prepared.method == "REML" else n
+    good = fits.converged & (np.linalg.cond(_scaled(fits.information)) < 1e12)
+    se = np.full(fits.theta.shape, np.nan)
+    se[good] = np.sqrt(np.einsum("kii->ki", np.linalg.inv(fits.information[good])))
+    fixed_se = np.sqrt(np.einsum("kii->ki", fits.beta_cov) * inflation)
+    labels = [
+        *("nobs", "llf", "aic", "bic", *names),
+        *(f"se_expected.{name}" for name in names),
+        *(f"fixed.{name}" for name in prepared.coef_names),
+        *(f"se.fixed.{name}" for name in prepared.coef_names),
+    ]
+    llf = fits.log_lik
+    about = [np.full(len(llf), n), llf, 2 * k - 2 * llf, k * np.log(size) - 2 * llf]
+    table = np.column_stack([*about, fits.theta, se, fits.beta, fixed_se])
+    return [
+        FitRow(item, "", True, "", {**dict(zip(labels, row)), "nobs": n})
+        for item, row, fine in zip(items, table.tolist(), good.tolist())
+        if fine
+    ]
+
+
+def _scaled(information: NDArray[np.float64]) -> NDArray[np.float64]:
+    unit = np.sqrt(np.einsum("kii->ki", information))
+    with np.errstate(all="ignore"):
+        scaled = information / (unit[:, :, None] * unit[:, None, :])
+    return np.where(np.isfinite(scaled), scaled, 0.0)
