@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
 import time
 import traceback
 import warnings
@@ -195,11 +197,18 @@ def _parallel(
             yield number, failed(item, RuntimeError("its process died: R or a library crashed"))
 
 
+def _end_quietly_when_told() -> None:
+    """In a process of the pool: Ctrl-C is the parent's to report, and reaches this one too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))  # R's temporary folder goes too
+
+
 def _pool(
     left: dict[int, Item], work: Callable[[Item], Outcome], jobs: int, only: int | None = None
 ) -> Iterator[tuple[int, Outcome]]:
     # R must be started after the fork, and no fork is safe once it runs: fresh processes
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, _end_quietly_when_told)
     try:
         numbers = list(left) if only is None else [only]
         futures: dict[Future[Outcome], int] = {
@@ -214,6 +223,10 @@ def _pool(
             yield futures[future], outcome
     except BrokenExecutor:  # it broke while models were still being handed out
         return
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
