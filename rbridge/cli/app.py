@@ -127,17 +127,23 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
 @main.command()
 @click.option("--suite", type=ANY_PATH, required=True, metavar="TOML")
 @click.option("-o", "--output", type=FOLDER, required=True)
+@click.option("--yes", is_flag=True, help="Overwrite records that would change.")
 @ENGINE
 @JOBS
 @click.pass_context
-def record(ctx: click.Context, suite: Path, output: Path, jobs: int, engine: str | None) -> None:
+def record(
+    ctx: click.Context, suite: Path, output: Path, yes: bool, jobs: int, engine: str | None
+) -> None:
     """Store R's answers about a suite, one JSON file a model.
 
-    Exit status: 0 all recorded, 2 some could not be.
+    Where there is a record already, what would change is shown and nothing is overwritten, unless
+    --yes is given.
+
+    Exit status: 0 all recorded, 2 some could not be, or would change.
     """
     from .suite import record_suite
 
-    ctx.exit(record_suite(suite, output, jobs, engine))
+    ctx.exit(record_suite(suite, output, jobs, engine, yes))
 
 
 @main.group()
