@@ -14,8 +14,6 @@ from typing import Any
 
 import click
 
-from ..check.verdict import Verdict
-from ..errors import RBridgeError
 from .arguments import (
     ANY_PATH,
     ENGINE,
@@ -28,19 +26,19 @@ from .arguments import (
     fixed_effects_options,
     model_options,
 )
+from .faults import in_one_block
 
 
 class _Group(click.Group):
-    """Turns errors into one readable block and exit code 2; a traceback only with --debug."""
+    """Commands whose errors are one readable block; a traceback only with --debug."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with in_one_block():  # --help writes too
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with in_one_block():
             return super().invoke(ctx)
-        except RBridgeError as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-            ctx.exit(Verdict.UNCHECKED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,17 +128,23 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
 @main.command()
 @click.option("--suite", type=ANY_PATH, required=True, metavar="TOML")
 @click.option("-o", "--output", type=FOLDER, required=True)
+@click.option("--yes", is_flag=True, help="Overwrite records that would change.")
 @ENGINE
 @JOBS
 @click.pass_context
-def record(ctx: click.Context, suite: Path, output: Path, jobs: int, engine: str | None) -> None:
+def record(
+    ctx: click.Context, suite: Path, output: Path, yes: bool, jobs: int, engine: str | None
+) -> None:
     """Store R's answers about a suite, one JSON file a model.
 
-    Exit status: 0 all recorded, 2 some could not be.
+    Where there is a record already, what would change is shown and nothing is overwritten, unless
+    --yes is given.
+
+    Exit status: 0 all recorded, 2 some could not be, or would change.
     """
     from .suite import record_suite
 
-    ctx.exit(record_suite(suite, output, jobs, engine))
+    ctx.exit(record_suite(suite, output, jobs, engine, yes))
 
 
 @main.group()
@@ -175,13 +179,13 @@ def schema() -> None:
 @click.option("--pins", help="Section of pins.toml to compare with (trixie, forky).")
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool, strict: bool, pins: str | None) -> None:
-    """Show what is installed, what is missing, and how to mend it. Exit status 1 on a fault."""
+    """Show what is installed, what is missing, and how to mend it. Exit status 2 on a fault."""
     from ..r.doctor import doctor as examine
 
     found = examine(strict=strict, pins=pins)
     text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else str(found)
     click.echo(text, nl=not text.endswith("\n"))
-    ctx.exit(0 if found.ok else 1)
+    ctx.exit(0 if found.ok else 2)
 
 
 @main.command()

@@ -10,10 +10,11 @@ import click
 
 from ..model.spec import METHODS, NA_ACTIONS
 from ..options import ENGINES
+from .output import OutputFile, OutputFolder
 
 FORMATS = ("text", "json", "markdown", "junit", "html")
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+OUTPUT = OutputFile()
+FOLDER = OutputFolder()
 ANY_PATH = click.Path(path_type=Path)
 FIT_FORMATS = ("text", "json", "markdown", "html", "csv")
 DDF = ("kenward-roger", "satterthwaite", "containment", "residual", "normal")

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from ..files import write_whole
+from .faults import INTERRUPTED
 from .model import fit_model
-
-INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 
 def show_bootstrap(

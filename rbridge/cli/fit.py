@@ -15,6 +15,7 @@ from ..analysis.fixed_effects import HypothesisTest
 from ..analysis.summary import varcomp_frame
 from ..datasets.sources import load_data
 from ..errors import SpecError
+from ..files import write_whole
 from ..results import LmeResults
 from ..show.report import Report
 from ..suite.json_text import dumps
@@ -57,7 +58,7 @@ def show_fit(
     if output is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
 
 
 _SHOWN = ("level", "anova", "test", "means", "by", "at", "mean_weights", "compare", "adjust")

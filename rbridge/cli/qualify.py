@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 import click
 
 from ..check.verdict import Verdict
-from ..errors import SpecError
 from ..files import write_whole
 from ..options import one_of
 from ..qualify.proof import Proof
@@ -23,8 +21,6 @@ from ..qualify.words import headline
 def show_qualification(output: Path | None, form: str | None, no_r: bool) -> Verdict:
     """Qualify, and write the report in the form that the file's ending or ``--format`` names."""
     written = _form(output, form)
-    if output is not None:
-        check_writable(output)
     with _progress() as tick:
         found = qualify(with_r=not no_r, tick=tick)
     text = FORMS[written](found)
@@ -42,23 +38,6 @@ def _form(output: Path | None, form: str | None) -> str:
     if output is None:
         return "summary"
     return ENDINGS[one_of(output.suffix.lower(), ENDINGS, f"{output}: without --format the ending")]
-
-
-def check_writable(output: Path) -> None:
-    """Refuse a file that cannot be written before the work is done, not after.
-
-    Raises
-    ------
-    SpecError
-    """
-    target = Path(os.path.realpath(output))
-    if target.is_dir():
-        raise SpecError(f"-o {output}: is a folder")
-    where = target if target.exists() and not target.is_file() else target.parent
-    if not where.exists():
-        raise SpecError(f"-o {output}: there is no folder {target.parent}")
-    if not os.access(where, os.W_OK):
-        raise SpecError(f"-o {output}: {where} cannot be written to")
 
 
 @contextmanager

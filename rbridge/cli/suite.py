@@ -23,8 +23,9 @@ from ..r.locate import r_home
 from ..suite.against import paired
 from ..suite.cases import Case, load_suite
 from ..suite.drift import check_record
-from ..suite.record import Recording, record
+from ..suite.record import Recording
 from ..suite.report import SuiteReport
+from ..suite.rerecord import record_or_tell
 from ..suite.run import Outcome, check_case, run
 from ..suite.starter import starter
 from .model import fit_model
@@ -132,15 +133,17 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], object]]:
         yield tick
 
 
-def record_suite(suite: Path, folder: Path, jobs: int, engine: str | None) -> Verdict:
+def record_suite(
+    suite: Path, folder: Path, jobs: int, engine: str | None, overwrite: bool
+) -> Verdict:
     """R's answers about every model of a suite, one JSON file each."""
     cases = _cases(suite, engine)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [] if engine is None else ["--engine", engine]
     command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(folder), *chosen])
-    items = [Recording(case, folder, command) for case in cases]
+    items = [Recording(case, folder, command, overwrite) for case in cases]
     with _progress(len(items)) as tick:
-        outcomes = run(items, record, jobs, tick)
+        outcomes = run(items, record_or_tell, jobs, tick)
     _tell_recorded(outcomes, folder)
     return Verdict.worst(outcome.code for outcome in outcomes)
 
@@ -148,8 +151,12 @@ def record_suite(suite: Path, folder: Path, jobs: int, engine: str | None) -> Ve
 def _tell_recorded(outcomes: Sequence[Outcome], folder: Path) -> None:
     failures = [outcome for outcome in outcomes if outcome.code != Verdict.AGREE]
     click.echo(f"{len(outcomes) - len(failures)} of {len(outcomes)} models recorded in {folder}")
-    for outcome in failures:
-        click.echo(f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}", err=True)
+    for outcome in outcomes:
+        bad = outcome.code != Verdict.AGREE
+        if bad:
+            click.echo(f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}", err=True)
+        for finding in outcome.findings[1:]:
+            click.echo(f"  {outcome.name}: {finding.text}", err=bad)
     names = {outcome.name for outcome in outcomes}
     for path in sorted(folder.glob("*.json")):
         if path.stem not in names:

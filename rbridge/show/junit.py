@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 from xml.etree import ElementTree
 
@@ -26,6 +26,9 @@ class JUnitCase:
     output : str
         What was said, whatever the state.
     seconds : float, optional
+    classname : str
+        By which CI systems group the cases; the suite's name unless given.
+    properties : mapping of str to str
     """
 
     name: str
@@ -34,6 +37,8 @@ class JUnitCase:
     details: str = ""
     output: str = ""
     seconds: float | None = None
+    classname: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def junit(name: str, cases: Sequence[JUnitCase]) -> str:
@@ -58,9 +63,15 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def _add(root: ElementTree.Element, suite: str, case: JUnitCase) -> None:
-    element = ElementTree.SubElement(root, "testcase", {"classname": suite, "name": case.name})
+    element = ElementTree.SubElement(
+        root, "testcase", {"classname": case.classname or suite, "name": case.name}
+    )
     if case.seconds is not None:
         element.set("time", f"{case.seconds:.3f}")
+    if case.properties:
+        listed = ElementTree.SubElement(element, "properties")
+        for name, value in case.properties.items():
+            ElementTree.SubElement(listed, "property", {"name": name, "value": value})
     if case.state != "passed":
         told = ElementTree.SubElement(element, case.state, {"message": case.message})
         told.text = case.details or None

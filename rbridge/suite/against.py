@@ -79,14 +79,15 @@ def check_unchanged(recorded: Case, file: RecordFile) -> None:
     """
     if file.case is None:
         return
-    if changes := list(_changes(recorded, file.case)):
+    if told := list(changes(recorded, file.case)):
         raise RecordError(
-            f"the model is not the one of {file.path}: {'; '.join(changes)}: record it again, or "
+            f"the model is not the one of {file.path}: {'; '.join(told)}: record it again, or "
             "change the suite back"
         )
 
 
-def _changes(recorded: Case, case: Case) -> Iterator[str]:
+def changes(recorded: Case, case: Case) -> Iterator[str]:
+    """What the model is today and was not when it was recorded, a sentence each."""
     then, now = (_told(one) for one in (recorded, case))
     for name in then:
         if then[name] != now[name]:

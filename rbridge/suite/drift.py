@@ -12,20 +12,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..check.crosscheck import crosscheck
-from ..check.findings import FAILURE, NOTE, UNCHECKED, Finding
+from ..check.findings import FAILURE, NOTE, UNCHECKED, WARNING, Finding
 from ..check.tolerances import CHECK, DRIFT
-from ..datasets.sources import sha256
-from ..errors import InformationError, LmeInfoUnsupported, RBridgeError, RecordError
+from ..datasets.sources import load_data, sha256
+from ..errors import DataError, InformationError, LmeInfoUnsupported, RBridgeError, RecordError
 from ..fit.components import Fit
 from ..fit.lmeinfo import LmeInfo
 from .against import check_pair, check_unchanged
 from .cases import Case
+from .data_print import COLUMNS, ROWS, SAME, VALUES, change, data_print
 from .differences import NamedValues, compared
 from .record import INFORMATION, Record, RecordFile, answers, of_snapshot, read_record
-from .run import Outcome, failed, fit_case, judged
+from .run import Outcome, explained, failed, fit_case, judged
 
 WITHIN = 1e-8  # relative or in standard errors: one number written twice, or computed again
-MADE_BY = ("R", "nlme", "lmeInfo")  # whose versions make a difference a drift
+MADE_BY = ("R", "nlme", "lmeInfo", "BLAS")  # whose versions make a difference a drift
+Findings = list[Finding]
 
 
 class RecordedLmeInfo(LmeInfo):
@@ -61,7 +63,11 @@ def check_record(file: RecordFile) -> Outcome:
             check = crosscheck(fit, RecordedLmeInfo(record))
         case = _asked(record, file)
         findings = [*check.findings, *_within(record, fit), *_matrices(record, fit)]
-        findings += (_today if file.with_r else _data)(record, fit, case)
+        today: Mapping[str, str] = {}
+        if file.with_r:
+            more, today = _today(record, fit, case)
+        else:
+            more = list(_data_alone(record, case))
     except RBridgeError as error:
         return failed(file, error)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -71,10 +77,11 @@ def check_record(file: RecordFile) -> Outcome:
         record.name,
         file.where,
         check.title,
-        judged(findings, case.tolerance, case.expect),
+        explained(judged([*findings, *more], case.tolerance, case.expect), check.table),
         check.table,
         check.provenance,
         time.perf_counter() - start,
+        today,
     )
 
 
@@ -133,32 +140,76 @@ def _singular(kind: str, told: NamedValues, fit: Fit) -> Iterator[Finding]:
         yield Finding("record", FAILURE, None, f"{text}: {found.text}", found.parameters)
 
 
-def _data(record: Record, _: Fit, case: Case) -> list[Finding]:
+def data_change(record: Record, case: Case) -> tuple[str, str]:
+    """How the data changed since the record, as :func:`change`; the first is empty if not at all.
+
+    Raises
+    ------
+    DataError
+        They cannot be read.
+    RecordError
+        What the record says of them is damaged.
+    """
+    if sha256(case.data, case.folder) == record.sha256:
+        return "", ""
+    if record.print is None:
+        why = "an older record does not say in which columns"
+        return VALUES, f"{case.data} has changed since the record (SHA-256; {why})"
+    now = data_print(load_data(case.data, case.folder, case.category))
+    used = [*case.spec.columns(), *case.spec.group_columns()]
+    kind, words = change(record.print, now, used)
+    return kind, f"{case.data} has changed since the record: {words}"
+
+
+def _data_alone(record: Record, case: Case) -> Iterator[Finding]:
     """Whether the data are still those of the record; without R they may well be elsewhere."""
     try:
-        found = sha256(case.data, case.folder)
+        kind, words = data_change(record, case)
     except RBridgeError as error:
-        return [Finding("data", NOTE, None, f"not looked at: {error}")]
-    if found == record.sha256:
-        return []
-    text = f"{case.data} has changed since the record (SHA-256): record again"
-    return [Finding("data", UNCHECKED, None, text)]
-
-
-def _today(record: Record, then: Fit, case: Case) -> Iterator[Finding]:
-    """Today's R against the record, quantity by quantity."""
-    if changed := _data(record, then, case):
-        yield from changed
+        yield Finding("data", NOTE, None, f"not looked at: {error}")
         return
+    if kind:
+        again = ": record again" if kind == VALUES else ""
+        yield Finding("data", _LEVELS[kind], None, f"{words}{again}")
+
+
+_LEVELS = {SAME: NOTE, COLUMNS: NOTE, ROWS: WARNING, VALUES: UNCHECKED}
+
+
+def _today(record: Record, then: Fit, case: Case) -> tuple[Findings, Mapping[str, str]]:
+    """Today's R against the record, quantity by quantity; and what today's R is."""
     try:
+        kind, words = data_change(record, case)
         fit = fit_case(case)
         now = answers(fit)
     except RBridgeError as error:
-        yield Finding("fit", UNCHECKED, None, f"today's R: {error}")
-        return
-    who = between(then.provenance, fit.provenance)
-    for name in DRIFT:
-        yield drift(name, record.answers[name], now[name], _scale(name, record, then), who)
+        what = "the data" if isinstance(error, (DataError, RecordError)) else "today's R"
+        return [Finding("fit", UNCHECKED, None, f"{what}: {error}")], {}
+    found = drifts(record, then, now, between(then.provenance, fit.provenance))
+    if kind in (ROWS, VALUES):
+        found = list(_of_other_data(kind, words, found))
+    elif kind:
+        found.append(Finding("data", _LEVELS[kind], None, words))
+    return found, fit.provenance
+
+
+def drifts(record: Record, then: Fit, now: Mapping[str, NamedValues | str], who: str) -> Findings:
+    """Every quantity of a record against what is said today."""
+    return [
+        drift(name, record.answers[name], now[name], _scale(name, record, then), who)
+        for name in DRIFT
+    ]
+
+
+def _of_other_data(kind: str, words: str, found: Findings) -> Iterator[Finding]:
+    """Results of other data are no verdict on R: whether they moved is told beside the change."""
+    moved = [f.code for f in found if f.level == FAILURE]
+    told = f"the results moved ({', '.join(moved)})" if moved else "the results did not move"
+    for finding in found:
+        yield replace(finding, level=NOTE) if finding.level == FAILURE else finding
+    level = UNCHECKED if moved else _LEVELS[kind]
+    again = ": record again" if level == UNCHECKED else ""
+    yield Finding("data", level, None, f"{words}; {told}{again}", tuple(moved))
 
 
 def between(then: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -166,7 +217,7 @@ def between(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     moved = [name for name in MADE_BY if then.get(name) != now.get(name)]
     if not moved:
         return f"the same R {now['R']} and nlme {now['nlme']} as in the record"
-    names = ["R", "nlme", *(["lmeInfo"] if "lmeInfo" in moved else [])]
+    names = ["R", "nlme", *(name for name in MADE_BY[2:] if name in moved)]
     old, new = (", ".join(f"{n} {p.get(n) or 'absent'}" for n in names) for p in (then, now))
     return f"drift from {old} (recorded) to {new} (today)"
 

@@ -19,11 +19,12 @@ import numpy as np
 from ..check.findings import OK, Finding
 from ..check.tolerances import DRIFT, is_tolerance
 from ..core.snapshot import ApVar, FitSnapshot
-from ..datasets.sources import is_shipped, sha256
+from ..datasets.sources import is_shipped, load_data, sha256
 from ..errors import LmeInfoUnsupported, RBridgeError, RecordError
 from ..files import is_regular, write_whole
 from ..fit.components import Fit
 from .cases import Case
+from .data_print import data_print
 from .differences import NamedValues
 from .json_text import dumps
 from .run import Outcome, failed, fit_case
@@ -81,11 +82,14 @@ class Recording:
     folder : Path
         Where the record goes, as ``<name>.json``.
     command : str
+    overwrite : bool
+        Whether a record that is there may be replaced.
     """
 
     case: Case
     folder: Path
     command: str
+    overwrite: bool = False
 
     @property
     def name(self) -> str:
@@ -95,23 +99,39 @@ class Recording:
     def where(self) -> str:
         return self.case.where
 
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.name}.json"
+
 
 def record(item: Recording) -> Outcome:
     """Fit a model, ask R everything and write the record, whole; nothing where that fails."""
     start = time.perf_counter()
     try:
         fit = fit_case(item.case)
-        text = dumps(_content(item, fit))
+        said = write_record(item, fit)
     except RBridgeError as error:
         return failed(item, error)
-    path = item.folder / f"{item.name}.json"
-    try:
-        write_whole(path, text)
-    except OSError as error:
-        return failed(item, RecordError(f"{path}: cannot be written: {error.strerror}"))
-    said = Finding("record", OK, None, f"written to {path}")
     seconds = time.perf_counter() - start
     return Outcome(item.name, item.where, item.name, (said,), None, fit.provenance, seconds)
+
+
+def write_record(item: Recording, fit: Fit) -> Finding:
+    """The record of a fit, written whole.
+
+    Raises
+    ------
+    RecordError
+        It cannot be written.
+    RBridgeError
+        lmeInfo or the data failed.
+    """
+    text = dumps(_content(item, fit))
+    try:
+        write_whole(item.path, text)
+    except OSError as error:
+        raise RecordError(f"{item.path}: cannot be written: {error.strerror}") from None
+    return Finding("record", OK, None, f"written to {item.path}")
 
 
 def _content(item: Recording, fit: Fit) -> dict[str, Any]:
@@ -131,6 +151,7 @@ def _content(item: Recording, fit: Fit) -> dict[str, Any]:
             "category": list(case.category),
             "sha256": sha256(case.data, case.folder),
             "rows": fit.nobs,
+            "print": data_print(load_data(case.data, case.folder, case.category)),
         },
         "tolerance": dict(case.tolerance),
         "expect": dict(case.expect),
@@ -159,6 +180,8 @@ class Record:
     sha256 : str
     answers : mapping of quantity to NamedValues, or to why there is none
     snapshot : FitSnapshot
+    print : mapping or None
+        The data as :func:`~rbridge.suite.data_print.data_print` has them; None in old records.
     """
 
     path: Path
@@ -166,6 +189,7 @@ class Record:
     sha256: str
     answers: Mapping[str, NamedValues | str]
     snapshot: FitSnapshot
+    print: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -258,7 +282,7 @@ def read_record(path: Path) -> Record:
             engine=Fit(snapshot).engine,
         )
         given = {name: _answer(name, content["answers"][name]) for name in DRIFT}
-        return Record(path, case, str(data["sha256"]), given, snapshot)
+        return Record(path, case, str(data["sha256"]), given, snapshot, data.get("print"))
     except (RBridgeError, OSError, LookupError, TypeError, ValueError, RecursionError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise RecordError(f"{path}: not a readable record: {what}") from None

@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ _STATES: dict[Verdict, State] = {
     Verdict.DISAGREE: "failure",
     Verdict.UNCHECKED: "error",
 }
-_SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform")
+_SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform", "BLAS")
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,17 @@ class SuiteReport:
         """The models that do not agree."""
         return tuple(o for o in self.outcomes if o.code != Verdict.AGREE)
 
+    @property
+    def doubtful(self) -> tuple[Outcome, ...]:
+        """The models that agree, and yet have a warning."""
+        return tuple(o for o in self.outcomes if o.warned)
+
     def headline(self) -> str:
         """``83 models: 82 agree, 1 disagrees``."""
-        counts = {verdict: sum(o.code == verdict for o in self.outcomes) for verdict in Verdict}
-        parts = [f"{n} {verdict.words(n)}" for verdict, n in counts.items() if n]
+        groups: dict[tuple[int, bool], list[Outcome]] = {}
+        for o in self.outcomes:
+            groups.setdefault((o.code, o.without_reference), []).append(o)
+        parts = [f"{len(g)} {g[0].words(len(g))}" for _, g in sorted(groups.items())]
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
 
@@ -71,7 +79,7 @@ class SuiteReport:
     def to_markdown(self) -> str:
         """For a pull-request comment: what is wrong first, everything folded away below."""
         blocks = [f"### {self.code.mark} {self.title}: {self.headline()}"]
-        blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self.bad]
+        blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self._explained]
         rest = self.outcomes
         while True:
             table = pipe_table(_table(rest)) if rest else "(not shown)"
@@ -102,18 +110,33 @@ class SuiteReport:
 
     def to_junit(self) -> str:
         """JUnit XML: one test case a model."""
-        return junit(self.title, [_junit_case(outcome) for outcome in self.outcomes]) + "\n"
+        return (
+            junit(self.title, [_junit_case(outcome, self.title) for outcome in self.outcomes])
+            + "\n"
+        )
+
+    @property
+    def _explained(self) -> tuple[Outcome, ...]:
+        """What is wrong first, then what is to be looked at."""
+        return (*self.bad, *self.doubtful)
 
     def _report(self) -> Report:
         parts: list[tuple[str, Part]] = [("", _table(self.outcomes))]
-        parts += [(f"{o.name} ({o.where})", lines(_told(o))) for o in self.bad]
+        parts += [(f"{o.name} ({o.where})", lines(_told(o))) for o in self._explained]
         parts.append(("", f"{self._versions()}\n{self.headline()}"))
         return Report(f"Cross-check: {self.title}", parts)
 
     def _versions(self) -> str:
-        found = versions(self.outcomes)
-        shown = ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
-        return f"recorded with {shown}" if self.recorded and shown else shown
+        shown = _listed(versions(self.outcomes))
+        if not (self.recorded and shown):
+            return shown
+        today = next((o.today for o in self.outcomes if o.today), None)
+        now = "today without R" if today is None else f"today with {_listed(today)}"
+        return f"recorded with {shown}\n{now}"
+
+
+def _listed(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {found[name]}" for name in _SHOWN if found.get(name))
 
 
 def _told(outcome: Outcome) -> list[Finding]:
@@ -128,9 +151,7 @@ def _markdown(outcome: Outcome) -> str:
 
 def _table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row a model: verdict, the gaps, seconds."""
-    rows = [
-        [o.code.mark, *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"] for o in outcomes
-    ]
+    rows = [[o.mark, *(_size(o.size(gap)) for gap in "ABC"), f"{o.seconds:.1f}"] for o in outcomes]
     index = pd.Index([o.name for o in outcomes], name="model")
     return pd.DataFrame(rows, index=index, columns=["verdict", "A", "B", "C", "seconds"])
 
@@ -144,18 +165,29 @@ def _plain(outcome: Outcome) -> Mapping[str, Any]:
         "name": outcome.name,
         "where": outcome.where,
         "model": outcome.title,
-        "verdict": outcome.code.words(),
+        "verdict": outcome.words(),
         "findings": [vars(finding) for finding in outcome.findings],
         "seconds": round(outcome.seconds, 3),
+        "provenance": dict(outcome.provenance),
+        "today": dict(outcome.today),
     }
 
 
-def _junit_case(outcome: Outcome) -> JUnitCase:
+def _junit_case(outcome: Outcome, title: str) -> JUnitCase:
     return JUnitCase(
         outcome.name,
         _STATES[outcome.code],
-        outcome.code.words(),
+        outcome.words(),
         lines(_told(outcome)),
         lines(outcome.findings),
         outcome.seconds,
+        f"rbridge.{Path(title.split()[0]).stem}",
+        _properties(outcome),
     )
+
+
+def _properties(outcome: Outcome) -> Mapping[str, str]:
+    """What a CI system can list beside a case."""
+    found = {"model": outcome.title, "where": outcome.where, "verdict": outcome.words()}
+    found |= {name: str(v) for name in _SHOWN if (v := outcome.provenance.get(name))}
+    return found | {f"{n} today": str(v) for n in _SHOWN if (v := outcome.today.get(n))}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import sys
 import time
 import traceback
 import warnings
@@ -14,7 +16,8 @@ from typing import Any, Protocol, TypeVar
 import pandas as pd
 
 from ..api import fit_spec
-from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+from ..check.crosscheck import GAPS
+from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding
 from ..check.verdict import Verdict
 from ..datasets.sources import load_data
 from ..errors import FitError, RBridgeError
@@ -48,7 +51,10 @@ class Outcome:
     table : DataFrame or None
         As :attr:`Crosscheck.table`.
     provenance : mapping of str to str
+        Of a record: of the day when it was made.
     seconds : float
+    today : mapping of str to str
+        Of a record: the provenance of the fit that was held against it; empty without one.
     """
 
     name: str
@@ -58,6 +64,29 @@ class Outcome:
     table: pd.DataFrame | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    today: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def without_reference(self) -> bool:
+        """It agrees as far as it goes, but lmeInfo had no answer to be held against."""
+        lacks = any(f.code == "C" and f.size is None for f in self.findings)
+        return lacks and self.code == Verdict.AGREE
+
+    @property
+    def warned(self) -> bool:
+        """It agrees, and yet something is to be looked at."""
+        return self.code == Verdict.AGREE and any(f.level == WARNING for f in self.findings)
+
+    def words(self, n: int = 1) -> str:
+        """The verdict on n such models."""
+        more = " without a reference" if self.without_reference else ""
+        return f"{self.code.words(n)}{more}"
+
+    @property
+    def mark(self) -> str:
+        """✓, · without a reference, ✗ or ?; with ! where something is to be looked at."""
+        mark = MARKS[NOTE] if self.without_reference else self.code.mark
+        return f"{mark}{MARKS[WARNING]}" if self.warned else mark
 
     @property
     def code(self) -> Verdict:
@@ -88,6 +117,7 @@ def check_case(case: Case) -> Outcome:
     except RBridgeError as error:
         outcome = failed(case, error)
     findings = judged(outcome.findings, case.tolerance, case.expect)
+    findings = explained(findings, outcome.table)
     return replace(outcome, findings=findings, seconds=time.perf_counter() - start)
 
 
@@ -104,6 +134,26 @@ def judged(
     """Findings by the suite's own tolerances and expectations."""
     found = [_by_tolerance(finding, tolerance) for finding in findings]
     return tuple(_by_expectation(found, expect))
+
+
+def explained(findings: Iterable[Finding], table: pd.DataFrame | None) -> tuple[Finding, ...]:
+    """What is wrong between two methods, with the components, and what each method says."""
+    return tuple(_with_components(finding, table) for finding in findings)
+
+
+def _with_components(finding: Finding, table: pd.DataFrame | None) -> Finding:
+    bad = finding.level in (FAILURE, WARNING) and not finding.parameters
+    if table is None or not bad or finding.code not in GAPS or finding.code not in table:
+        return finding
+    one, other = GAPS[finding.code]
+    far = table[finding.code].abs().sort_values(ascending=False).head(3)
+    told = [
+        f"{name}: standard error {table.at[name, one]:.10g} ({one}), "
+        f"{table.at[name, other]:.10g} ({other}), {table.at[name, finding.code]:+.2g} relative"
+        for name in far.index
+    ]
+    text = f"{finding.text}; {'; '.join(told)}"
+    return replace(finding, text=text, parameters=tuple(map(str, far.index)))
 
 
 def _by_tolerance(finding: Finding, tolerance: Mapping[str, float]) -> Finding:
@@ -195,11 +245,18 @@ def _parallel(
             yield number, failed(item, RuntimeError("its process died: R or a library crashed"))
 
 
+def _end_quietly_when_told() -> None:
+    """In a process of the pool: Ctrl-C is the parent's to report, and reaches this one too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: sys.exit(128 + got))  # R's temporary folder goes too
+
+
 def _pool(
     left: dict[int, Item], work: Callable[[Item], Outcome], jobs: int, only: int | None = None
 ) -> Iterator[tuple[int, Outcome]]:
     # R must be started after the fork, and no fork is safe once it runs: fresh processes
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, _end_quietly_when_told)
     try:
         numbers = list(left) if only is None else [only]
         futures: dict[Future[Outcome], int] = {
@@ -214,6 +271,10 @@ def _pool(
             yield futures[future], outcome
     except BrokenExecutor:  # it broke while models were still being handed out
         return
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from xml.etree import ElementTree
@@ -79,6 +80,9 @@ def test_what_cannot_be_written_is_refused_first(
 def test_a_folder_that_cannot_be_written_to(
     never: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("rbridge.cli.qualify.os.access", lambda path, mode: False)
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("rbridge.cli.output.os.open", refused)
     found = run("-o", str(tmp_path / "report.html"))
     assert found.exit_code == 2 and "cannot be written to" in found.output

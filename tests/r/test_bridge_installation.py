@@ -47,7 +47,7 @@ def both(name: str, message: str, mend: str, **environment: str) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(name) and message in done.stdout and mend in done.stdout
     status, text = examined(**environment)
-    assert status == 1 and message in text and mend in text and "✗" in text
+    assert status == 2 and message in text and mend in text and "✗" in text
 
 
 def test_r_is_not_there(tmp_path):
@@ -116,7 +116,7 @@ def test_an_rpy2_that_ends_the_process_costs_doctor_nothing(tmp_path):
     text = "import os, sys\nprint('Fatal error: base', file=sys.stderr, flush=True)\nos._exit(2)\n"
     (package / "rinterface.py").write_text(text)
     status, text = examined(PYTHONPATH=before_ours(tmp_path))
-    assert status == 1 and "exit status 2" in text and "Fatal error: base" in text
+    assert status == 2 and "exit status 2" in text and "Fatal error: base" in text
 
 
 def link_packages(folder: Path) -> None:
@@ -174,7 +174,7 @@ def test_nlme_is_broken(home):
     done = python(FIT, **elsewhere(home))
     assert done.returncode == 0 and "FITTED" not in done.stdout and "nlme" in done.stdout
     status, text = examined(**elsewhere(home))
-    assert status == 1 and "✗ nlme" in text and "r-cran-nlme" in text
+    assert status == 2 and "✗ nlme" in text and "r-cran-nlme" in text
 
 
 def lmeinfo(home: Path, version: str) -> None:
@@ -199,7 +199,7 @@ def lmeinfo(home: Path, version: str) -> None:
 def test_lmeinfo_is_missing_or_too_old(home, lmeinfo_installed, version, message):
     lmeinfo(home, version)
     status, text = examined(**elsewhere(home))
-    assert status == 1 and "✗ lmeInfo" in text and message in text
+    assert status == 2 and "✗ lmeInfo" in text and message in text
     assert 'install.packages("lmeInfo")' in text
     code = FIT.replace('print("FITTED")', "fit = _; fit.lmeinfo.varcomp_vcov()")
     code = code.replace("rb.lme(", "_ = rb.lme(")
@@ -211,7 +211,7 @@ def test_lmeinfo_is_broken(home, lmeinfo_installed):
     lmeinfo(home, "0.3.3")
     shutil.rmtree(home / "library" / "lmeInfo" / "R")
     status, text = examined(**elsewhere(home))
-    assert status == 1 and "✗ lmeInfo" in text and 'install.packages("lmeInfo")' in text
+    assert status == 2 and "✗ lmeInfo" in text and 'install.packages("lmeInfo")' in text
 
 
 def test_all_is_well(lmeinfo_installed):
@@ -224,7 +224,7 @@ def test_all_is_well(lmeinfo_installed):
 def test_doctor_as_json(tmp_path):
     status, text = examined("--json", R_HOME=str(tmp_path))
     found = json.loads(text)
-    assert status == 1 and found["ok"] is False
+    assert status == 2 and found["ok"] is False
     faults = [check for check in found["checks"] if not check["ok"]]
     assert [fault["name"] for fault in faults] == ["R home"] and "set R_HOME" in faults[0]["mend"]
 
@@ -234,7 +234,7 @@ def test_doctor_strict_compares_with_the_pins():
     assert "pinned R" in text and "pinned lmeInfo" in text
     assert (status == 0) is ("✗" not in text)
     status, text = examined("--strict", "--pins", "nowhere")
-    assert status == 1 and "no section 'nowhere'" in text
+    assert status == 2 and "no section 'nowhere'" in text
 
 
 def test_a_failed_start_may_be_mended_in_the_same_process(tmp_path):

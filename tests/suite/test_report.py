@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
-from rbridge.check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
+import numpy as np
+import pandas as pd
+import pytest
+
+from rbridge.check.findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
+from rbridge.suite.differences import NamedValues, compared
 from rbridge.suite.report import COMMENT_LIMIT, SuiteReport
-from rbridge.suite.run import Outcome
+from rbridge.suite.run import Outcome, explained
 
 C = Finding("C", FAILURE, 2e-8, "differ by 2e-8")
 
@@ -42,3 +47,57 @@ def test_the_markdown_fits_a_comment() -> None:
     worse = SuiteReport("models.toml", big.outcomes[:1] * 3000)
     text = worse.to_markdown()
     assert len(text) <= COMMENT_LIMIT + 500 and "and more" in text
+
+
+def against_r() -> SuiteReport:
+    """A model that drifted, one with a warning, one without a reference."""
+    scale = np.array([2.0, 0.5])
+    then, now = (NamedValues(("(Intercept)", "age"), np.array(v)) for v in ([16.0, 0.66], [16, 1]))
+    wrong = compared("fixef", then, now, 1e-4, scale=scale, where="; drift")
+    r = {"R": "4.2.2", "nlme": "3.1.162", "lmeInfo": "0.3.3", "BLAS": "/a"}
+    today = {**r, "R": "4.5"}
+    warned = Finding("A", WARNING, 0.1, "apVar is 0.1 off")
+    fine = Finding("C", OK, 1e-13, "agree")
+    outcomes = (
+        Outcome("drifted", "refs/a.json", "y ~ age", (wrong, fine), None, r, 1.5, today),
+        Outcome("warned", "refs/b.json", "y ~ 1", (warned, fine), None, r, 0.5),
+        Outcome("alone", "refs/c.json", "y ~ 1", (Finding("C", NOTE, None, "no reference"),)),
+    )
+    return SuiteReport("models.toml against refs", outcomes, recorded=True)
+
+
+def test_a_disagreement_shows_the_numbers() -> None:
+    (drifted, *_) = json.loads(against_r().to_json())["models"]
+    found = drifted["findings"][0]
+    assert found["parameters"] == ["age"] and found["size"] == pytest.approx(0.34 / 0.5)
+    assert "age: recorded 0.66, today 1 (0.68 standard errors)" in found["text"]
+    assert drifted["today"]["R"] == "4.5" and drifted["provenance"]["R"] == "4.2.2"
+
+
+def test_both_installations_are_named() -> None:
+    text = against_r().to_text()
+    assert "recorded with R 4.2.2, nlme 3.1.162, lmeInfo 0.3.3, BLAS /a" in text
+    assert "today with R 4.5, nlme 3.1.162" in text
+
+
+def test_no_reference_is_not_an_agreement_and_warnings_are_shown() -> None:
+    found = against_r()
+    assert found.headline() == "3 models: 1 agrees, 1 agrees without a reference, 1 disagrees"
+    for text in (found.to_text(), found.to_markdown(), found.to_html()):
+        assert "apVar is 0.1 off" in text
+    assert [o.mark for o in found.outcomes] == ["✗", "✓!", "·"]
+
+
+def test_junit_has_time_properties_and_a_class() -> None:
+    case = ElementTree.fromstring(against_r().to_junit())[0]
+    assert case.get("classname") == "rbridge.models" and case.get("time") == "1.500"
+    found = {p.get("name"): p.get("value") for p in case.iter("property")}
+    assert found["R"] == "4.2.2" and found["R today"] == "4.5" and found["model"] == "y ~ age"
+
+
+def test_a_gap_names_its_components() -> None:
+    index = ["Tau.g.var((Intercept))", "sigma_sq"]
+    rows = {"estimate": [1, 2], "expected": [3.0, 4.0], "lmeInfo": [2.0, 4.0], "C": [0.5, 0.0]}
+    (found,) = explained([C], pd.DataFrame(rows, index=index))
+    assert found.parameters[0] == "Tau.g.var((Intercept))"
+    assert "standard error 3 (expected), 2 (lmeInfo), +0.5 relative" in found.text
