@@ -26,7 +26,7 @@ from ..suite.drift import check_record
 from ..suite.record import Recording
 from ..suite.report import SuiteReport
 from ..suite.rerecord import record_or_tell
-from ..suite.run import Outcome, check_case, run
+from ..suite.run import Outcome, check_case, explained, run
 from ..suite.starter import starter
 from .model import fit_model
 
@@ -48,7 +48,8 @@ def show_crosscheck(
     elif suite:
         report = _suite_report(suite, jobs, model["engine"])
     else:
-        report = fit_model(**model).crosscheck()
+        check = fit_model(**model).crosscheck()
+        report = replace(check, findings=explained(check.findings, check.table))
     _write(getattr(report, f"to_{form}")(), output)
     return report.code
 
