@@ -486,7 +486,7 @@ class LmeResults(Fit):
         level: float = 0.95,
         bootstrap: Bootstrap | None = None,
     ) -> Figure:
-        """Forest of the components by several methods."""
+        """Forest of the components by several methods; ``"profile"`` is asked for by name."""
         from .show.plots import varcomp_forest
 
         title = f"{level:.0%} intervals of the variance components: {self.snapshot.spec['fixed']}"

@@ -7,4 +7,5 @@ import rbridge as rb
 orthodont = rb.datasets.load("orthodont")
 contrasts = {"sex": "contr.sum"}
 fit = rb.lme("distance ~ age * sex", orthodont, "~ age | subject", contrasts=contrasts)
-fit.plot_varcomp().savefig(Path(__file__).with_name("varcomp.png"), dpi=110)
+methods = ["delta", "expected", "average", "observed", "log", "nlme", "profile"]
+fit.plot_varcomp(methods).savefig(Path(__file__).with_name("varcomp.png"), dpi=110)

@@ -175,8 +175,8 @@ def forest(
     fit : Fit
     methods : sequence of str, optional
         Wald intervals by the standard errors ``delta``, ``expected``, ``average``, ``observed``,
-        and those of :func:`interval_table`. By default all that take no refits, and with
-        ``bootstrap`` its too.
+        and those of :func:`interval_table`. By default all that are quick, and with
+        ``bootstrap`` its too; ``profile``, which can take minutes, is asked for by name.
     level : float
     bootstrap : Bootstrap, optional
 
@@ -193,7 +193,7 @@ def forest(
     if not len(fit.varcomp):
         raise SpecError("the model has no variance components: there is nothing to show")
     drawn = ("percentile", "bca") if bootstrap is not None else ()
-    default = (*VCOV_METHODS, "log", "nlme", "profile", *(f"bootstrap-{kind}" for kind in drawn))
+    default = (*VCOV_METHODS, "log", "nlme", *(f"bootstrap-{kind}" for kind in drawn))
     chosen = list(methods or default)
     other = [method for method in chosen if method not in VCOV_METHODS]
     table = interval_table(fit, other, level, bootstrap=bootstrap) if other else None
