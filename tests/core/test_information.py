@@ -24,7 +24,7 @@ from rbridge.core.information import (
 )
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.parameters import theta
-from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock, VarFunc
+from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock
 from rbridge.errors import InformationError, SpecError
 from tests.support import brute, designs, references
 
@@ -142,12 +142,11 @@ def test_strata_are_their_rows(var_class: str, monkeypatch: pytest.MonkeyPatch) 
     n, Z = len(codes), np.ones((len(codes), 1))
     X, y = np.column_stack([Z, rng.normal(size=n)]), rng.normal(size=n)
     strata = rng.integers(0, 2, n)
-    ident = var_class == "varIdent"
-    names = ("0", "1") if ident else (("const", "power") if "Const" in var_class else ("power",))
-    values = np.array([1.0, 1.7] if ident else [0.7, 0.4][: len(names)])
-    free = np.array([False, True]) if ident else np.ones(len(names), dtype=bool)
-    given = (None, strata, ("0", "1")) if ident else (1.0 + 2 * strata, None)
-    var = VarFunc(var_class, "", names, values, free, *given)
+    if var_class == "varIdent":
+        var = designs.variance(var_class, [1.0, 1.7], codes=strata, free=[False, True])
+    else:
+        values = [0.7, 0.4] if "Const" in var_class else [0.7]
+        var = designs.variance(var_class, values, 1.0 + 2 * strata)
     fit = designs.fit(X, y, [designs.level(codes, Z, np.eye(1))], var=[var])
     assert layout.layout(fit).strata is not None
     grouped = contract(fit)
