@@ -20,8 +20,8 @@ demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by
 test: ready    ## the tests (PYTEST_ARGS="-m 'not r'" and the like)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
 
-quick: ready   ## the tests that need no R, two minutes at most
-	$(PYTHON) -m pytest -m "not r" $(PYTEST_ARGS)
+quick: ready   ## the tests that need no R and little time, two minutes at most
+	$(PYTHON) -m pytest -m "not r and not slow" $(PYTEST_ARGS)
 
 fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m isort --quiet $(SOURCES)

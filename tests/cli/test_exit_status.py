@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.places import RECORDS
 
+pytestmark = [pytest.mark.r, pytest.mark.slow]  # the commands themselves, most of which fit
+
 RAIL = ["rail", "--fixed", "travel ~ 1", "--random", "~ 1 | rail"]
 SUITE = '[[model]]\nname = "m"\ndata = "rail"\nfixed = "travel ~ 1"\nrandom = "~ 1 | rail"\n'
 HERE = {

@@ -17,6 +17,7 @@ from rbridge.model import structures
 from tests.support import synthetic as make
 from tests.support.dense_reference import Dense
 
+pytestmark = pytest.mark.slow
 COUNT = 152
 COR = ("", "corAR1", "corCAR1", "corCompSymm", "corSymm", "corNatural", "corARMA") + (
     *("corExp", "corGaus", "corLin", "corRatio", "corSpher"),
