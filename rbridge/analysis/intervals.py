@@ -28,6 +28,9 @@ from ..options import one_of
 from .derive import derived, values
 
 Ends = tuple[float, float, str]  # lower, upper, note
+BY_LOGARITHM = ("nlme", "log", "satterthwaite")
+WIDEST = 1e12  # of a variance, upper by lower end: beyond it an interval says nothing
+NOTHING = "the estimate is zero for all these data tell: an interval by logarithms says nothing"
 BY_VCOV = ("wald", "log", "satterthwaite")  # the methods that take standard errors
 
 
@@ -135,6 +138,9 @@ def _rows(method: str, request: _Request, estimates: Mapping[str, float]) -> Ite
         ends = {name: (np.nan, np.nan, str(error)) for name in estimates}
     doubt = request.doubt(method)
     for name, (lower, upper, note) in ends.items():
+        by_log = method in BY_LOGARITHM and request.components[name].kind == "variance"
+        if by_log and not note and not upper < WIDEST * lower:  # also where there are no ends
+            note = NOTHING
         note = "; ".join(filter(None, (note, doubt if np.isfinite(lower) else "")))
         yield [name, method, lower, estimates[name], upper, request.level, note]
 
