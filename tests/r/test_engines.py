@@ -100,7 +100,7 @@ def test_apvar_is_nlmes_but_for_its_finite_differences(
     if isinstance(ours, ApVar) and isinstance(theirs, ApVar):
         assert (ours.names, ours.natural) == (theirs.names, theirs.natural)
         np.testing.assert_allclose(ours.pars, theirs.pars, atol=1e-6)
-        np.testing.assert_allclose(np.diag(ours.cov), np.diag(theirs.cov), rtol=0.1)
+        np.testing.assert_allclose(np.diag(ours.cov), np.diag(theirs.cov), rtol=0.25)
 
 
 # --- one model ------------------------------------------------------------------------------------
