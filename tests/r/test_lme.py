@@ -253,7 +253,8 @@ def test_results_travel_between_processes_without_r(seed_fit):
 
 
 def test_fixed_sigma(orthodont):
-    fit = rb.lme("distance ~ age", orthodont, "~ 1 | subject", control={"sigma": 1.4})
+    options = {"method": "ML", "control": {"sigma": 1.4}}
+    fit = rb.lme("distance ~ age", orthodont, "~ 1 | subject", **options)
     assert "sigma_sq" not in fit.varcomp.index
     with pytest.warns(RWarning, match="apVar is wrong where sigma is fixed"):
         fit.varcomp_vcov("delta")
