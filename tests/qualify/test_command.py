@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from rbridge.cli import main
 from rbridge.qualify.figures import PublishedFigures
 
+pytestmark = pytest.mark.slow
+
 
 def run(*arguments: str, **env: str) -> Result:
     return CliRunner().invoke(main, ["qualify", *arguments], env=env)
