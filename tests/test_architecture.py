@@ -49,6 +49,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@lru_cache(maxsize=None)
 def imports(path: Path, tree: ast.AST | None = None) -> list[str]:
     """Absolute names of all that a module imports, at any depth of its code."""
     found = []
@@ -63,6 +64,7 @@ def imports(path: Path, tree: ast.AST | None = None) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=None)
 def own(path: Path, tree: ast.AST | None = None) -> set[str]:
     """The modules of the package that a module imports."""
     found = set()

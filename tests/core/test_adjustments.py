@@ -20,7 +20,7 @@ def family(C: np.ndarray, t, df: float) -> Family:
 
 
 @pytest.mark.parametrize("df", [4.0, 25.5, np.inf])
-@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("k", [2, 3, pytest.param(5, marks=pytest.mark.slow)])
 def test_mvt_of_all_pairs_is_the_studentized_range(k, df):
     asked = family(pairwise(k), np.linspace(0.3, 4, k * (k - 1) // 2), df)
     exact, width = adjusted(asked, "tukey", 0.95)

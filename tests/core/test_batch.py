@@ -17,6 +17,7 @@ from rbridge.core.information import information
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import FitSnapshot, RandomLevel
 from tests.support import brute, designs
+from tests.support.grades import graded
 
 COUNTS = [4, 4, 4, 4, 5, 5, 3, 6, 4, 4, 1, 7]
 
@@ -42,11 +43,12 @@ def random_effects(name: str) -> RandomLevel:
 
 
 NAMES = ["intercept", "slope", "pdDiag", "pdIdent", "pdCompSymm", "blocked"]
+QUICK = ["intercept-ML", "slope-REML", "blocked-REML"]
 
 
-@pytest.fixture(params=[(n, m) for n in NAMES for m in ("REML", "ML")], ids="-".join)
+@pytest.fixture(params=graded([f"{n}-{m}" for n in NAMES for m in ("REML", "ML")], QUICK))
 def fit(request: pytest.FixtureRequest) -> FitSnapshot:
-    name, method = request.param
+    name, method = request.param.split("-")
     return trial(random_effects(name), method)
 
 

@@ -26,6 +26,7 @@ from rbridge.core.fixed_effects.inference import Inference, inference
 from rbridge.core.snapshot import FitSnapshot, FixedTerms, PdBlock, RandomLevel
 from rbridge.errors import SpecError
 from tests.support import designs
+from tests.support.grades import graded
 from tests.support.places import REFERENCE
 from tests.support.references import recorded
 from tests.support.terms import fixed_terms, treatment
@@ -41,7 +42,7 @@ def read(name: str) -> dict[str, Any]:
 ANOVA = {model["name"]: model for model in read("anova.json")["models"]}
 
 
-@pytest.fixture(scope="module", params=ANOVA)
+@pytest.fixture(scope="module", params=graded(ANOVA, list(ANOVA)[::4]))
 def suite_model(request: pytest.FixtureRequest) -> tuple[dict[str, Any], FitSnapshot, Inference]:
     fit = recorded(request.param)
     return ANOVA[request.param], fit, inference(fit, contract(fit), "containment")

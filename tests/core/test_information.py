@@ -27,6 +27,7 @@ from rbridge.core.parameters import theta
 from rbridge.core.snapshot import CorStruct, FitSnapshot, PdBlock
 from rbridge.errors import InformationError, SpecError
 from tests.support import brute, designs, references
+from tests.support.grades import graded
 
 Array = np.ndarray[Any, Any]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -42,8 +43,9 @@ def assert_close(actual: Array, expected: Array, tolerance: float) -> None:
     )
 
 
-@pytest.mark.parametrize("fit", designs.FITS.values(), ids=designs.FITS)
-def test_absorption_is_the_dense_algebra(fit: FitSnapshot) -> None:
+@pytest.mark.parametrize("name", graded(designs.FITS, designs.QUICK))
+def test_absorption_is_the_dense_algebra(name: str) -> None:
+    fit = designs.FITS[name]
     forms = contract(fit)
     oracle = dense_forms(fit, model_at(fit), forms.method, "oracle")
     assert (forms.path, forms.reason) == ("absorption", "")
@@ -74,7 +76,7 @@ HESSIANS = [
 ]
 
 
-@pytest.mark.parametrize("name", HESSIANS)
+@pytest.mark.parametrize("name", graded(HESSIANS, designs.QUICK))
 def test_observed_is_minus_the_hessian(name: str) -> None:
     fit = designs.FITS[name]
     values = theta(fit).values

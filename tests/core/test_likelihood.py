@@ -11,13 +11,14 @@ from scipy.stats import multivariate_normal
 from rbridge.core.engine.contractions import contract
 from rbridge.core.likelihood import log_likelihood, score
 from rbridge.core.parameters import theta
-from rbridge.core.snapshot import FitSnapshot
 from rbridge.errors import InformationError, SnapshotError
 from tests.support import brute, designs, references
+from tests.support.grades import graded
 
 
-@pytest.mark.parametrize("fit", designs.FITS.values(), ids=designs.FITS)
-def test_likelihood_and_score_by_brute_force(fit: FitSnapshot) -> None:
+@pytest.mark.parametrize("name", graded(designs.FITS, designs.QUICK))
+def test_likelihood_and_score_by_brute_force(name: str) -> None:
+    fit = designs.FITS[name]
     values = theta(fit).values
     np.testing.assert_allclose(log_likelihood(fit), brute.log_likelihood(fit, values), rtol=1e-12)
     expected = brute.gradient(fit, values)

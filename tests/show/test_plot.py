@@ -9,6 +9,7 @@ import pytest
 from rbridge.core.residuals import autocorrelation
 from rbridge.fit.vcov import VarcompVcov
 from tests.support.fits import crosschecked, replicates, shown
+from tests.support.grades import graded
 from tests.support.processes import says
 
 pytest.importorskip("matplotlib")
@@ -37,6 +38,8 @@ PICTURES = {
     "diagnostics of gls": lambda: GLS.plot_diagnostics(),
 }
 
+SOME = ("forest", "profile", "covariance of long names", "bootstrap of one", "diagnostics of gls")
+
 
 def long_names():
     vcov = NESTED.varcomp_vcov()
@@ -53,7 +56,7 @@ def drawn_texts(axis, renderer):
     return [t.label1.get_window_extent(renderer) for t in ticks if t.label1.get_text()]
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", graded(PICTURES, SOME))
 def test_nothing_is_clipped_and_no_labels_overlap(name):
     figure = PICTURES[name]()
     canvas = FigureCanvasAgg(figure)

@@ -45,7 +45,7 @@ def stand_in(case: Case) -> Outcome:
     return Outcome(case.name, case.where, case.name, (Finding("C", OK, 0.0, "fine"),))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_bad_model_costs_that_model_only(jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     names = ["a", "raises", "b", *(["dies"] if jobs > 1 else []), "c"]

@@ -202,6 +202,7 @@ FITS = {  # pairs by REML alone
     for method, names in (("REML", CASES), ("ML", SINGLE))
     for name in names
 }
+QUICK = [f"{name}, REML" for name in SINGLE]
 
 
 def case(structures: str) -> FitSnapshot:
