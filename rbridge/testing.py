@@ -23,7 +23,7 @@ from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .r.session import session
 from .r.versions import r_versions
-from .show.report import table_text
+from .show.cells import table_text
 
 __all__ = ["assert_varcomp_close", "needs_r", "r_session"]
 

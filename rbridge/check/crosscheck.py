@@ -19,8 +19,9 @@ from ..core.parameters import coefficient_names
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.vcov import with_names
+from ..show.cells import Part
 from ..show.junit import JUnitCase, junit
-from ..show.report import Part, Report
+from ..show.report import Report, Reported
 from . import gaps
 from .answers import Answers, Reference, gather
 from .distance import aligned
@@ -35,7 +36,7 @@ GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expect
 
 
 @dataclass(frozen=True)
-class Crosscheck:
+class Crosscheck(Reported):
     """The result of a cross-check.
 
     Attributes
@@ -117,21 +118,9 @@ class Crosscheck:
         }
         return json.dumps(content, indent=2, ensure_ascii=False)
 
-    def to_markdown(self) -> str:
-        """For a pull-request comment."""
-        return self._report().to_markdown()
-
     def to_junit(self) -> str:
         """JUnit XML: one test case a finding."""
         return junit(self.title, [_junit_case(finding) for finding in self.findings])
-
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
-
-    def to_html(self) -> str:
-        """HTML without external resources."""
-        return self._report().to_html()
 
     def plot(self) -> Figure:
         """The gaps on a log axis with their tolerances."""
@@ -151,9 +140,6 @@ class Crosscheck:
             parts.append(("Relative gaps of the standard errors", sizes))
         parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
         return Report(f"Cross-check: {self.title}", parts)
-
-    __str__ = to_text
-    _repr_html_ = to_html
 
 
 _SENTENCES = {

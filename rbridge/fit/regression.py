@@ -15,6 +15,8 @@ from ..core.snapshot import FitSnapshot
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
+from ..show.cells import Part
+from ..show.report import Report, Reported
 from .live import in_r
 from .predict import predict_new
 from .vcov import square
@@ -177,13 +179,13 @@ class FittedModel:
         return self.snapshot.sigma**2
 
     @property
-    def random_effects(self) -> dict[str, pd.DataFrame]:
+    def random_effects(self) -> RandomEffects:
         """Predicted random effects by grouping level, outermost first: groups × effects."""
         labels = group_labels(self.snapshot)
-        return {
-            level.group: pd.DataFrame(level.b, index=names, columns=list(level.names))
+        return RandomEffects(
+            (level.group, pd.DataFrame(level.b, index=names, columns=list(level.names)))
             for level, names in zip(self.snapshot.levels, labels)
-        }
+        )
 
     def by_row(self, values: Any, name: str) -> pd.Series:
         """Values in snapshot order as a Series in the order of the user's frame."""
@@ -267,6 +269,20 @@ class FittedModel:
         if new_data is None:
             return self.fitted(chosen)
         return predict_new(self.in_r("new data"), new_data, chosen, unseen)
+
+
+class RandomEffects(dict[str, pd.DataFrame], Reported):
+    """Predicted random effects (BLUPs) by grouping level: groups × effects."""
+
+    def _report(self) -> Report:
+        parts: list[tuple[str, Part]] = [
+            (f"{len(table)} groups of {group}", table) for group, table in self.items()
+        ]
+        return Report("Predicted random effects", parts or [("", "The model has none.")])
+
+    def __repr__(self) -> str:
+        parts = [f"{g} ({len(t)} groups: {', '.join(t.columns)})" for g, t in self.items()]
+        return f"<RandomEffects of {'; '.join(parts) or 'no level'}; a frame by each name>"
 
 
 def group_labels(snapshot: FitSnapshot) -> list[list[str]]:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from ..check.findings import MARKS, NOTE, OK, Finding, lines
 from ..check.verdict import Verdict
+from ..show.cells import Part, pipe_table
 from ..show.junit import JUnitCase, State, junit
-from ..show.report import Part, Report, pipe_table
+from ..show.report import Report, Reported
 from .run import Outcome, versions
 
 COMMENT_LIMIT = 60_000  # characters; a pull-request comment holds 65 536
@@ -27,7 +28,7 @@ _SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform", "BLAS")
 
 
 @dataclass(frozen=True)
-class SuiteReport:
+class SuiteReport(Reported):
     """The outcomes of all models of a suite or of a folder of records.
 
     Attributes
@@ -65,10 +66,6 @@ class SuiteReport:
         parts = [f"{len(g)} {g[0].words(len(g))}" for _, g in sorted(groups.items())]
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
-
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
 
     def to_html(self) -> str:
         """A page of its own, without external resources."""
