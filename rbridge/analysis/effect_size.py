@@ -37,10 +37,12 @@ class EffectSize(Reported):
 
     @property
     def g(self) -> float:
+        """The effect size, free of the small-sample bias."""
         return self.estimate.g
 
     @property
     def se(self) -> float:
+        """Standard error of :attr:`g`."""
         return self.estimate.se
 
     @property

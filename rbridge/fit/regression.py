@@ -68,6 +68,7 @@ class FittedModel:
 
     @property
     def tvalues(self) -> pd.Series:
+        """:attr:`params` over :attr:`bse`."""
         return (self.params / self.bse).rename("t")
 
     @property
@@ -127,6 +128,7 @@ class FittedModel:
 
     @property
     def converged(self) -> bool:
+        """Whether the search says that it found the optimum."""
         return self.snapshot.converged
 
     @property
@@ -155,6 +157,7 @@ class FittedModel:
 
     @property
     def aic(self) -> float:
+        """Akaike's criterion, as R's ``AIC``: 2k − 2ℓ with k from :attr:`df_model`."""
         return 2 * self.df_model - 2 * self.llf
 
     @property
@@ -166,6 +169,7 @@ class FittedModel:
 
     @property
     def nobs(self) -> int:
+        """Rows that the model was fitted to."""
         return self.snapshot.n
 
     @property

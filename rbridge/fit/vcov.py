@@ -97,10 +97,12 @@ class VarcompVcov(Reported):
 
     @property
     def se(self) -> pd.Series:
+        """Standard errors."""
         return pd.Series(np.sqrt(np.diag(self.cov)), self.estimates.index, name="se")
 
     @property
     def corr(self) -> pd.DataFrame:
+        """Sampling correlations of the estimates, (r, r)."""
         return self.cov / np.outer(self.se, self.se)
 
     def conf_int(self, level: float = 0.95, *, scale: str = "natural") -> pd.DataFrame:
