@@ -15,6 +15,7 @@ stop() { say "$*"; exit 1; }
 
 sed -i "s/^__version__ = \"[^\"]*\"/__version__ = \"$version\"/" rbridge/__init__.py
 sed -i "s/^version: .*/version: $version/" CITATION.cff
+sed -i "s/^ARG VERSION=.*/ARG VERSION=\"$version\"/" docker/Dockerfile
 sed -i "s/^## Unreleased\$/## Unreleased\n\n## $version ($(date -u +%Y-%m-%d))/" CHANGELOG.md
 git commit --quiet --all --message "Release $version"
 notes=$(mktemp); trap 'rm -f "$notes"' EXIT

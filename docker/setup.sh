@@ -25,7 +25,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif [ -t 0 ]; then sudo "$@"; els
 debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted missing
-  wanted=$(docker/packages.sh runtime build setup plot test lint)
+  wanted=$(docker/packages.sh runtime build setup plot parallel test lint)
   if [ -x "$python" ] && ! new_enough "$python"; then wanted="r-base-dev r-cran-nlme"; fi
   missing=$(comm -23 <(printf '%s\n' $wanted | sort) <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort) | xargs)
   [ -n "$missing" ] || return 0

@@ -63,8 +63,12 @@ def test_the_oldest_versions_are_the_doctors(setup):
 
 
 def test_one_version():
-    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
-    assert cited is not None and cited[1] == rbridge.__version__
+    for file, line in (
+        ("CITATION.cff", "version: (.*)"),
+        ("docker/Dockerfile", 'ARG VERSION="(.*)"'),
+    ):
+        named = re.search(f"^{line}$", (ROOT / file).read_text("utf-8"), re.M)
+        assert named is not None and named[1] == rbridge.__version__, file
     assert not re.search(r"^version = \"", (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
 
 
