@@ -12,6 +12,7 @@ from ..core.engine.contractions import contract
 from ..core.parameters import theta
 from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
+from ..frame.incoming import FrameLike, as_frame
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
@@ -234,7 +235,7 @@ class FittedModel:
 
     def predict(
         self,
-        new_data: pd.DataFrame | None = None,
+        new_data: FrameLike | None = None,
         level: int | str | None = None,
         *,
         unseen: str = "raise",
@@ -266,7 +267,7 @@ class FittedModel:
         one_of(unseen, ("raise", "population"), "unseen", quote=True)
         if new_data is None:
             return self.fitted(chosen)
-        return predict_new(self.in_r("new data"), new_data, chosen, unseen)
+        return predict_new(self.in_r("new data"), as_frame(new_data), chosen, unseen)
 
 
 def group_labels(snapshot: FitSnapshot) -> list[list[str]]:

@@ -17,6 +17,7 @@ from ..model.spec import ModelSpec
 from ..model.structures import Structure, pdIdent
 from ..options import did_you_mean
 from .columns import Column, as_factor, column, drop_unused
+from .incoming import FrameLike, as_frame, why_unconverted
 from .names import TOKEN, Names
 
 
@@ -40,7 +41,7 @@ class Design:
     n_dropped: int
 
 
-def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
+def build_design(spec: ModelSpec, data: FrameLike) -> Design:
     """Select, check, complete and sort the columns that the model names.
 
     Raises
@@ -50,7 +51,7 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
         ``na_action="raise"``, no rows, a response that is no number, one group, as many groups
         as rows; each with the column's name.
     """
-    check_frame(data)
+    data = as_frame(data)
     needed = [name for name in spec.columns() if name != "pi" or "pi" in data.columns]
     check_columns(data, [*needed, *spec.group_columns()])
     values = {name: column(data[name], name) for name in needed}
@@ -74,16 +75,6 @@ def build_design(spec: ModelSpec, data: pd.DataFrame) -> Design:
     return Design(columns, names, rows, len(data) - len(rows))
 
 
-def check_frame(data: object) -> None:
-    """A pandas frame with rows."""
-    if not isinstance(data, pd.DataFrame):
-        hint = " (use .to_pandas())" if hasattr(data, "to_pandas") else ""
-        raise DataError(f"data must be a pandas DataFrame, not {type(data).__name__}{hint}")
-    for axis, n in zip(("rows", "columns"), data.shape):
-        if not n:
-            raise DataError(f"the data has no {axis}")
-
-
 def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
     """Each needed column stands in the frame exactly once."""
     counts = Counter(label for label in data.columns if isinstance(label, str))
@@ -91,6 +82,8 @@ def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
         count = counts[name]
         if count > 1:
             raise DataError(f"column {name!r} stands {count} times in the data: rename or drop one")
+        if not count and (why := why_unconverted(data, name)):
+            raise DataError(f"column {name!r} cannot be converted: {why}")
         if not count:
             raise DataError(_unknown_column(name, list(data.columns)))
 
