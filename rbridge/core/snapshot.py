@@ -53,6 +53,16 @@ def _is_owned(value: Any) -> bool:
     return known is not None and known() is value and not value.flags.writeable
 
 
+def _are_positions(rows: Array) -> bool:
+    """Whether they are distinct and none is negative."""
+    if (rows < 0).any():
+        return False
+    if (rows[1:] > rows[:-1]).all():
+        return True
+    spread = int(rows.max()) < 16 * len(rows)  # else the counts would take too much memory
+    return bool(np.bincount(rows).max() == 1) if spread else len(np.unique(rows)) == len(rows)
+
+
 def _forget(key: int, _: object) -> None:
     _OWNED.pop(key, None)
 
@@ -372,7 +382,7 @@ class FitSnapshot:
         one_per_coef = {name: (p,) for name in ("beta", "std_error", "df")}
         _own(self, y=(n,), X=(n, p), vcov=(p, p), rows=(n,), **one_per_coef)
         _own(self, fitted=(n, 1 + len(self.levels)))
-        if self.rows.dtype.kind != "i" or len(np.unique(self.rows)) < n or (self.rows < 0).any():
+        if self.rows.dtype.kind != "i" or not _are_positions(self.rows):
             raise SnapshotError("FitSnapshot.rows must be distinct positions from 0 on")
         parts: list[Any] = [*self.levels, *self.var, *([self.cor] if self.cor else [])]
         for part in parts:

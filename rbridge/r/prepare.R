@@ -4,7 +4,7 @@ prepare <- function(model) {
   frame <- set_contrasts(build_frame(model$data), model$contrasts)
   check_finite(model$formulas, frame)
   check_fixed(model$fixed, frame)
-  terms <- stats::model.frame(build_formula(model$fixed), frame)
+  terms <- complete_frame(build_formula(model$fixed), frame)
   X <- stats::model.matrix(attr(terms, "terms"), terms)
   groups <- vapply(model$random, `[[`, "", "group")
   n <- nrow(frame)
@@ -28,7 +28,7 @@ prepare_levels <- function(random, frame) {
   lapply(random, function(level) {
     structure <- build_structure(level$structure)
     blocks <- if (inherits(structure, "pdBlocked")) unclass_list(structure) else list(structure)
-    designs <- lapply(blocks, function(b) stats::model.matrix(stats::formula(b), frame))
+    designs <- lapply(blocks, function(b) design_matrix(stats::formula(b), frame))
     list(
       names = unlist(lapply(designs, colnames)),
       blocks = Map(function(b, Z) list(

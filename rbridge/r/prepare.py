@@ -12,7 +12,6 @@ import pandas as pd
 from ..core.arrays import Array
 from ..core.snapshot import FitSnapshot, RandomLevel
 from ..errors import RError
-from ..frame.columns import Column
 from ..frame.design import Design, build_design
 from ..frame.names import Names
 from ..model.spec import ModelSpec
@@ -31,11 +30,11 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     as :func:`rbridge.r.nlme.fit`.
     """
     design = data if isinstance(data, Design) else build_design(spec, data)
-    model = payload(spec, design)
+    model = payload(spec, design, _needed(spec, design))
     r = session()
     require(r, "nlme", INSTALL_NLME)
     try:
-        answer = r.call("prepare", {**model, "data": _needed(spec, design, model["data"])}).value
+        answer = r.call("prepare", model).value
     except RError as error:
         raise explained(r, error, model, design) from None
     parts = answer.pop("levels", ())
@@ -47,7 +46,7 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     return replace(snapshot, levels=levels, fitted=fitted), design
 
 
-def _needed(spec: ModelSpec, design: Design, data: dict[str, Any]) -> dict[str, Any]:
+def _needed(spec: ModelSpec, design: Design) -> set[str]:
     """Group columns cross only where a correlation or a variance function needs them."""
     used = {
         group
@@ -57,9 +56,7 @@ def _needed(spec: ModelSpec, design: Design, data: dict[str, Any]) -> dict[str, 
     }
     if spec.correlation is not None:
         used |= {group for group, _ in spec.random}
-    tokens = {design.names.group[group] for group in used} | set(design.names.value.values())
-    kept = {name: column for name, column in data.items() if name in tokens}
-    return kept or {"rows": vars(Column("double", np.zeros(len(design.rows))))}
+    return {design.names.group[group] for group in used} | set(design.names.value.values())
 
 
 def _level(part: dict[str, Any], group: Groups, names: Names) -> RandomLevel:
