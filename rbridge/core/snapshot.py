@@ -33,7 +33,7 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         value = getattr(obj, name)
         if value is None:
             continue
-        array = value if _is_owned(value) else np.array(value, order="C")
+        array = value if _is_owned(value) else np.array(value, order="F")
         if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
             array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"

@@ -38,6 +38,7 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     except RError as error:
         raise explained(r, error, model, design) from None
     parts = answer.pop("levels", ())
+    answer["fitted"] = np.zeros((len(design.rows), 1))
     about = {"spec": spec.to_dict(), "provenance": {**provenance(r), "engine": "native"}}
     snapshot = snapshot_of(answer, spec, design, about)
     groups = _groups(spec, design)
@@ -80,14 +81,17 @@ class Groups:
 def _groups(spec: ModelSpec, design: Design) -> Iterator[Groups]:
     """The groups of each level, outermost first, named and labelled as nlme has them."""
     seen: dict[str, int] = {}
-    codes: Array = np.zeros(len(design.rows), dtype=np.int64)
+    begins: Array = np.zeros(len(design.rows), dtype=bool)
     labels: Array = np.empty(0, dtype=object)
+    begins[0] = True
     for name, _ in spec.random:
         own = np.asarray(design.columns[design.names.group[name]].values)
-        begins = (np.diff(codes, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0)
+        outer, before = np.cumsum(begins) - 1, bool(seen)
+        begins[1:] |= own[1:] != own[:-1]
         first = np.flatnonzero(begins)
         words = np.array(design.names.labels[name], dtype=object)[own[first]]
-        labels = labels[codes[first]] + "/" + words if seen else words
-        codes = np.cumsum(begins) - 1
-        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(labels), codes)
+        labels = labels[outer[first]] + "/" + words if before else words
+        yield Groups(
+            f"{name}.{seen[name]}" if name in seen else name, tuple(labels), np.cumsum(begins) - 1
+        )
         seen[name] = seen.get(name, 0) + 1

@@ -49,6 +49,14 @@ class _Places:
         self.elements = tuple(found)
 
 
+def one_more(delta: Array, G: Array) -> Array:
+    """I + ΔG of each cell, (q, q, m)."""
+    q = len(delta)
+    out = (delta @ G.reshape(q, -1)).reshape(G.shape)
+    out[range(q), range(q)] += 1
+    return np.asarray(out)
+
+
 @dataclass(frozen=True)
 class _Sums:
     """Sums over groups.
@@ -72,7 +80,7 @@ class _Sums:
 def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivatives: bool) -> _Sums:
     """Of some groups at D/σ² = ``delta``."""
     G, q = groups.G[..., at], len(delta)
-    N, log_det = inverse(np.eye(q)[..., None] + np.einsum("zv,vwm->zwm", delta, G))
+    N, log_det = inverse(one_more(delta, G))
     rows = np.empty((len(places.elements), G.shape[-1]))
     for out, (of_H, a, z) in zip(rows, places.elements):
         left = G[a] if of_H else groups.c[a, :, at]
@@ -93,7 +101,7 @@ def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivativ
         rows.sum(axis=1),
         own,
         np.concatenate(weights) @ np.ascontiguousarray(pairs.T),
-        both @ np.ascontiguousarray(both.T),
+        both @ both.T,
         N.sum(axis=-1),
     )
 

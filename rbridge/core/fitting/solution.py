@@ -11,7 +11,7 @@ from ..engine.absorb import absorb, inverse
 from ..engine.dense import dense_covariance
 from ..engine.layout import Layout, NotNested, between, layout, slices_of_cells
 from ..engine.model import Model, model_at
-from ..engine.one_level import one_level
+from ..engine.one_level import one_level, one_more
 from ..engine.within import base_moments
 from ..snapshot import FitSnapshot
 
@@ -120,8 +120,8 @@ def _effects_of_one(design: Layout, model: Model, residual: Array) -> Array:
     found = []
     for at in slices_of_cells(groups.G.shape[-1]):
         pulled = np.tensordot(residual, groups.c[..., at], 1)
-        M = np.eye(len(delta))[..., None] + np.einsum("zv,vwm->zwm", delta, groups.G[..., at])
-        found.append(np.einsum("zwm,wm->mz", inverse(M)[0], delta @ pulled))
+        N = inverse(one_more(delta, groups.G[..., at]))[0]
+        found.append(np.einsum("zwm,wm->mz", N, delta @ pulled))
     return np.concatenate(found)
 
 

@@ -71,7 +71,8 @@ def containment_df(snapshot: FitSnapshot, assign: Array) -> ContainmentDf:
 
 def _constant(column: Array) -> bool:
     first = column[0] if column[0] else 1.0
-    return bool((np.abs(column - column[0]) < _CONSTANT * np.abs(first)).all())
+    apart = max(column.max() - column[0], column[0] - column.min())
+    return bool(apart < _CONSTANT * np.abs(first))
 
 
 def _stratum(ends: Sequence[Array], column: Array) -> int:
