@@ -17,6 +17,7 @@ from .correlation import is_markov
 from .covariance import Rows
 from .groups import GroupSums
 
+Columns = Array | Sequence[Array]  # (k, n)
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
 _MOST_STRATA = 16
 CELLS = 4_096  # innermost groups at a time, likewise, where their rows are summed already
@@ -294,7 +295,7 @@ def slices_of_cells(m: int) -> Iterator[slice]:
     return (slice(start, min(start + CELLS, m)) for start in range(0, m, CELLS))
 
 
-def symmetric_sums(X: Sequence[Array], Y: Sequence[Array], cells: Array | None) -> Array:
+def symmetric_sums(X: Columns, Y: Columns, cells: Array | None) -> Array:
     """Σ over the rows of each cell of x y', known to be symmetric: two (k, n) to (k, k, m)."""
     k = len(X)
     if cells is None:

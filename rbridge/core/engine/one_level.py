@@ -9,12 +9,12 @@ H = GN, of g, of Ng or of N, whatever D's elements are. Nothing is subtracted, h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, lasting
 from .absorb import Moments, inverse, without_parameters
 from .groups import GroupSums
 from .layout import Layout, slices_of_cells
@@ -47,6 +47,11 @@ class _Places:
         self.n_A = len(found)
         self.H = np.array([[place(True, y, z) for z in range(q)] for y in range(q)])
         self.elements = tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _places(inside: tuple[int | None, ...], q: int) -> _Places:
+    return _Places(inside, q)
 
 
 def one_more(delta: Array, G: Array) -> Array:
@@ -91,7 +96,7 @@ def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivativ
         return _Sums(log_det, rows.sum(axis=1), own, nothing, nothing, nothing)
     g, flat = groups.g[..., at], (q * q, -1)
     Ng = np.einsum("zym,ywm->zwm", N, g)
-    upper = np.triu_indices(q)
+    upper = _upper(q)
     H, N_ = rows[places.H[upper]], N.reshape(flat)
     weights = [np.ones((1, G.shape[-1])), H, g[upper], (Ng[upper] + Ng[upper[::-1]]) / 2, N_]
     A, both = rows[: places.n_A], np.concatenate([H, N_])
@@ -115,7 +120,7 @@ def one_level(design: Layout, model: Model, derivatives: bool) -> Moments:
         False: F0 and log det V only.
     """
     groups, sigma_sq = design.groups, model.sigma_sq
-    places = _Places(groups.inside, len(groups.G))
+    places = _places(groups.inside, len(groups.G))
     delta, parts = model.D[0] / sigma_sq, slices_of_cells(groups.G.shape[-1])
     sums = reduce(add, (_sums(groups, places, delta, at, derivatives) for at in parts))
     log_det = design.n * np.log(sigma_sq) + sums.log_det
@@ -198,9 +203,16 @@ def _traces(
     return trace1, trace2
 
 
+@lru_cache(maxsize=256)
 def _place_of_pairs(q: int) -> Array:
     """(q, q) place of a symmetric matrix's element among those of its upper triangle, by rows."""
     place = np.zeros((q, q), dtype=int)
-    upper = np.triu_indices(q)
+    upper = _upper(q)
     place[upper] = place[upper[::-1]] = np.arange(len(upper[0]))
-    return place
+    return lasting(place)
+
+
+@lru_cache(maxsize=256)
+def _upper(q: int) -> tuple[Array, Array]:
+    row, column = np.triu_indices(q)
+    return lasting(row), lasting(column)
