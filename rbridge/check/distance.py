@@ -62,7 +62,7 @@ def farthest(
         ``sigma_sq: standard error 4 (expected), 2 (lmeInfo), +1 relative``.
     """
     apart = (one - other) / other.abs().where(other != 0, 1.0)
-    size = apart.abs().sort_values(ascending=False, kind="stable").head(most)
+    size = apart.abs().fillna(np.inf).sort_values(ascending=False, kind="stable").head(most)
     far = size[size >= size.max() * SMALL]
     told = [
         f"{name}: {what}{one[name]:.10g} ({who[0]}), {other[name]:.10g} ({who[1]}), "
