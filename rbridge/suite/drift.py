@@ -23,7 +23,7 @@ from .cases import Case
 from .data_print import COLUMNS, ROWS, SAME, VALUES, change, data_print
 from .differences import NamedValues, compared
 from .record import INFORMATION, Record, RecordFile, answers, of_snapshot, read_record
-from .run import Outcome, explained, failed, fit_case, judged
+from .run import Outcome, data_told, explained, failed, fit_case, judged
 
 WITHIN = 1e-8  # relative or in standard errors: one number written twice, or computed again
 MADE_BY = ("R", "nlme", "lmeInfo", "BLAS")  # whose versions make a difference a drift
@@ -82,6 +82,7 @@ def check_record(file: RecordFile) -> Outcome:
         check.provenance,
         time.perf_counter() - start,
         today,
+        data_told(record.case.data, fit.nobs, record.sha256),
     )
 
 
