@@ -37,9 +37,11 @@ lint: ready    ## isort, black, flake8, mypy
 bench: ready    ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
-docs: ready    ## the API reference in build/api, from the docstrings (Debian's python3-sphinx)
-	@$(PYTHON) -c "import sphinx" 2>/dev/null || { echo "make docs needs Debian's python3-sphinx: apt-get install python3-sphinx"; exit 1; }
-	$(PYTHON) -m sphinx -q -W -b html docs/api build/api
+docs: ready    ## the site in build/site: guides, gallery, API (Debian: furo, sphinx, MyST)
+	@$(PYTHON) -c "import furo, myst_parser, sphinx, sphinx_copybutton, matplotlib" 2>/dev/null || \
+	  { echo "make docs needs more: apt-get install" $$(docker/packages.sh docs plot | xargs); exit 1; }
+	$(PYTHON) -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
 
 image:   ## the image rbridge (docker, podman or buildah)
 	@docker/image.sh build

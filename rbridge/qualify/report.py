@@ -11,9 +11,9 @@ from typing import Literal
 import pandas as pd
 
 from ..check.verdict import Verdict
+from ..show.cells import pipe_table
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
-from ..show.report import pipe_table
 from .page import page
 from .proof import SECTIONS, Proof
 from .run import Qualification
