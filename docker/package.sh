@@ -51,6 +51,8 @@ try() {   # try FILE: installed, checked by pip and by us, run from an empty fol
   ! "$env/bin/python" -m pip check 2>/dev/null | grep '^rbridge ' >&2
   mkdir "$env/empty" && cd "$env/empty"
   version=$("$env/bin/rbridge" --version)
+  "$env/bin/rbridge" doctor > "$work/doctor.txt" || true      # 2 where lmeInfo is missing
+  grep -q '✓ rpy2 ' "$work/doctor.txt" || { cat "$work/doctor.txt" >&2; exit 1; }
   "$env/bin/rbridge" demo > "$work/demo.txt"
   grep -q . "$work/demo.txt"
   "$env/bin/python" -c 'import rbridge, sys; sys.exit(not rbridge.__file__.startswith(sys.prefix))'
