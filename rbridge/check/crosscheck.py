@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -133,13 +133,13 @@ class Crosscheck:
         """HTML without external resources."""
         return self._report().to_html()
 
-    def plot(self) -> Figure:
+    def plot(self, *, figsize: Any = None) -> Figure:
         """The gaps on a log axis with their tolerances."""
-        from ..show.plots import crosscheck_gaps
+        from ..show.gaps import crosscheck_gaps
 
         compared = {gap: (f"{a} − {b}", CHECK[gap].value) for gap, (a, b) in GAPS.items()}
         table = with_names(self.table, self.coefficients)
-        return crosscheck_gaps(table, compared, f"Cross-check: {self.title}")
+        return crosscheck_gaps(table, compared, f"cross-check of {self.title}", figsize)
 
     def _report(self) -> Report:
         present = [gap for gap in GAPS if gap in self.table]
