@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Union
@@ -12,6 +13,7 @@ import pandas as pd
 
 Part = Union[str, pd.DataFrame]
 
+TERMINAL = 80  # characters
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
 _NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
 _VALUE = "text-align:right;padding:0 0.6em;white-space:nowrap"
@@ -52,10 +54,10 @@ class Report:
 
     def to_markdown(self) -> str:
         """Markdown with pipe tables."""
-        blocks = [f"### {_marked(_line(self.title))}"]
+        blocks = [f"### {as_markdown(_line(self.title))}"]
         for heading, part in self.parts:
-            blocks += [f"**{_marked(_line(heading))}**"] if heading else []
-            blocks.append(_marked(part) if isinstance(part, str) else pipe_table(part))
+            blocks += [f"**{as_markdown(_line(heading))}**"] if heading else []
+            blocks.append(as_markdown(part) if isinstance(part, str) else pipe_table(part))
         return "\n\n".join(blocks) + "\n"
 
 
@@ -103,6 +105,19 @@ def table_text(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def filled(text: str, indent: str = "") -> str:
+    """A long line as several that fit a terminal; names and paths stay whole."""
+    further = f"{indent}    "
+    return textwrap.fill(
+        text,
+        TERMINAL,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
 def _html(part: Part) -> str:
     if isinstance(part, str):
         return f"<p>{html.escape(part)}</p>".replace("\n", "<br>")
@@ -128,9 +143,9 @@ def pipe_table(frame: pd.DataFrame) -> str:
 
 
 def _cell(text: str) -> str:
-    return "<br>".join(_marked(text).replace("|", "\\|").splitlines())
+    return "<br>".join(as_markdown(text).replace("|", "\\|").splitlines())
 
 
-def _marked(text: str) -> str:
+def as_markdown(text: str) -> str:
     """Text that markdown shows as it is where it would else be HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;")
