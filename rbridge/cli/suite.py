@@ -21,6 +21,7 @@ from ..errors import RNotFoundError, SpecError
 from ..files import write_whole
 from ..r.locate import r_home
 from ..r.session import isolated_batch
+from ..show.cells import filled
 from ..suite.against import paired
 from ..suite.cases import Case, load_suite
 from ..suite.circumstances import circumstances
@@ -178,9 +179,10 @@ def _tell_recorded(outcomes: Sequence[Outcome], folder: Path) -> None:
     for outcome in outcomes:
         bad = outcome.code != Verdict.AGREE
         if bad:
-            click.echo(f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}", err=True)
+            told = f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}"
+            click.echo(filled(told), err=True)
         for finding in outcome.findings[1:]:
-            click.echo(f"  {outcome.name}: {finding.text}", err=bad)
+            click.echo(filled(f"{outcome.name}: {finding.text}", "  "), err=bad)
     names = {outcome.name for outcome in outcomes}
     for path in sorted(folder.glob("*.json")):
         if path.stem not in names:

@@ -11,7 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from ..check.verdict import Verdict
-from ..show.cells import pipe_table
+from ..show.cells import TERMINAL, marked, pipe_table
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
 from .page import page
@@ -25,7 +25,6 @@ _STATES: dict[Verdict | None, State] = {
     Verdict.UNCHECKED: "error",
     None: "skipped",
 }
-_WIDTH = 100
 MOST = 50  # figures that the summary of a job lists
 
 
@@ -41,7 +40,8 @@ def to_text(qualification: Qualification) -> str:
 
 def _text(qualification: Qualification, told: Callable[[str, Sequence[Proof]], str]) -> str:
     about = "\n".join(f"{name.ljust(12)} {text}" for name, text in qualification.about.items())
-    blocks = [headline(qualification), about]
+    told_first = _filled(headline(qualification), "")
+    blocks = [told_first, about]
     proofs = qualification.proofs
     blocks += [_in_full(proof) for proof in proofs if proof.verdict is Verdict.DISAGREE]
     blocks += _told("? Could not be checked", reasons(proofs, Verdict.UNCHECKED))
@@ -51,7 +51,7 @@ def _text(qualification: Qualification, told: Callable[[str, Sequence[Proof]], s
         lines = [f"{section.capitalize()}: {question} {counted(within)}"]
         lines += [told(name, of) for name, of in grouped(within).items()]
         blocks.append("\n".join(lines))
-    return "\n\n".join([*blocks, headline(qualification)]) + "\n"
+    return "\n\n".join([*blocks, told_first]) + "\n"
 
 
 def _told(title: str, said: Sequence[str]) -> list[str]:
@@ -92,7 +92,7 @@ def _in_full(proof: Proof) -> str:
 
 
 def _filled(text: str, indent: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.fill(text, TERMINAL, initial_indent=indent, subsequent_indent=indent)
 
 
 def to_json(qualification: Qualification) -> str:
@@ -134,8 +134,9 @@ def to_markdown(qualification: Qualification) -> str:
     if bad:
         blocks.append(pipe_table(_frame([_of_markdown(proof) for proof in bad[:MOST]], "figure")))
     blocks += [f"… and {len(bad) - MOST} more"] if len(bad) > MOST else []
-    blocks += _told("? Could not be checked", reasons(proofs, Verdict.UNCHECKED))
-    blocks += _told("– Not run", reasons(proofs, None))
+    titles = {Verdict.UNCHECKED: "? Could not be checked", None: "– Not run"}
+    for verdict, title in titles.items():
+        blocks += [f"{title}: {marked(text)}" for text in reasons(proofs, verdict)]
     rows = [
         {"section": name.capitalize(), "question": question, "": counted(qualification.of(name))}
         for name, question in SECTIONS.items()

@@ -27,7 +27,6 @@ _EXPECT = "The exception has outlived its reason: take expect out of the suite, 
 _RECORD = "The record was edited by hand or damaged: take it back from version control"
 _DATA = "Was the data file meant to change? Then record again; else take it back"
 _FIT = "The message says what R or the data lack; rbridge doctor shows the installation"
-_TIMEOUT = "A search that does not end: another control, or engine = 'native'"
 
 ADVICE: dict[str, str] = {
     **{code: _DRIFT for code in DRIFT},
@@ -41,14 +40,13 @@ ADVICE: dict[str, str] = {
     "record": _RECORD,
     "data": _DATA,
     "fit": _FIT,
-    "timeout": _TIMEOUT,
 }
 
 
 def advice(findings: Iterable[Finding]) -> list[str]:
     """What to look at, each once, of the findings that are not in order.
 
-    A record that is missing, stale or unreadable says itself what to do.
+    A record that is missing, stale or unreadable says itself what to do, and a timeout too.
     """
     bad = [f for f in findings if f.level in (FAILURE, UNCHECKED, WARNING)]
     bad = [f for f in bad if (f.code, f.level) != ("record", UNCHECKED)]

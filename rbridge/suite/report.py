@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 
 from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding, lines
 from ..check.verdict import Verdict
-from ..show.cells import Part, pipe_table
+from ..show.cells import Part, filled, pipe_table
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
 from ..show.report import Report, Reported
@@ -27,12 +26,6 @@ _STATES: dict[Verdict, State] = {
     Verdict.AGREE: "passed",
     Verdict.DISAGREE: "failure",
     Verdict.UNCHECKED: "error",
-}
-WIDTH = 80  # of a terminal
-_WRAP: dict[str, Any] = {
-    "subsequent_indent": "    ",
-    "break_long_words": False,
-    "break_on_hyphens": False,
 }
 _LEVELS: dict[str, Literal["error", "warning"]] = {
     FAILURE: "error",
@@ -146,16 +139,17 @@ class SuiteReport(Reported):
     def _report(self) -> Report:
         parts: list[tuple[str, Part]] = [("", _table(self.outcomes))]
         parts += [(f"{o.name} ({o.where})", _in_full(o)) for o in self._explained]
-        parts.append(("", f"{_filled(self._versions())}\n{self.headline()}"))
+        last = [_filled(self._versions()), self.headline()]
+        parts.append(("", "\n".join(filter(None, last))))
         return Report(f"Cross-check: {self.title}", parts)
 
     def _installations(self) -> dict[str, str]:
         """What the numbers are from."""
-        shown = _listed(versions(self.outcomes))
+        shown = _each(outcome.provenance for outcome in self.outcomes)
         if not (self.recorded and shown):
             return {"with": shown} if shown else {}
-        today = next((o.today for o in self.outcomes if o.today), None)
-        return {"recorded with": shown, "today": "without R" if today is None else _listed(today)}
+        today = _each(outcome.today for outcome in self.outcomes)
+        return {"recorded with": shown, "today": today or "without R"}
 
     def _versions(self) -> str:
         found = self._installations()
@@ -163,6 +157,11 @@ class SuiteReport(Reported):
             return found.get("with", "")
         now = found["today"] if found["today"] == "without R" else f"with {found['today']}"
         return f"recorded with {found['recorded with']}\ntoday {now}"
+
+
+def _each(provenances: Iterable[Mapping[str, Any]]) -> str:
+    """Every installation that took part, once."""
+    return "; or with ".join(dict.fromkeys(filter(None, map(_listed, provenances))))
 
 
 def _listed(found: Mapping[str, Any]) -> str:
@@ -181,8 +180,7 @@ def _in_full(outcome: Outcome) -> str:
 
 
 def _filled(text: str) -> str:
-    lined = (textwrap.fill(line, WIDTH, **_WRAP) for line in text.splitlines())
-    return "\n".join(lined)
+    return "\n".join(filled(line) for line in text.splitlines())
 
 
 def _markdown(outcome: Outcome) -> str:

@@ -59,7 +59,7 @@ def test_what_is_wrong_comes_before_the_models_and_is_open() -> None:
     places = [html.index(text) for text in order]
     assert places == sorted(places)
     assert re.findall(r'<details id="model-(\w+)" open>', html) == ["bad", "lost"]
-    assert "lmeInfo moved" in html and "A search that does not end" in html
+    assert "lmeInfo moved" in html and "too long" in html
 
 
 def test_without_its_script_it_is_all_there_and_with_it_every_column_can_be_sorted() -> None:
