@@ -2,6 +2,7 @@
 .PHONY: help setup ready demo test quick fix lint bench docs image clean
 .DEFAULT_GOAL := help
 PYTEST_ARGS ?=
+PARALLEL ?= -n auto --dist loadfile
 PYTHON := .venv/bin/python
 SOURCES := rbridge tests $(wildcard benchmarks/*.py)
 
@@ -17,11 +18,11 @@ ready:
 demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by side
 	@.venv/bin/rbridge demo
 
-test: ready    ## the tests (PYTEST_ARGS="-m 'not r'" and the like)
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+test: ready    ## the tests, one process a core (PYTEST_ARGS="-m 'not r'" and the like; PARALLEL= for one process)
+	$(PYTHON) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: ready   ## the tests that need no R and little time, two minutes at most
-	$(PYTHON) -m pytest -m "not r and not slow" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not r and not slow" $(PYTEST_ARGS)
 
 fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m isort --quiet $(SOURCES)

@@ -14,6 +14,7 @@ from ..core.residuals import standard_deviations
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.predict import new_rows
+from ..frame.incoming import FrameLike, as_frame
 from ..options import check_share, one_of
 from ..show.result_frame import ResultFrame
 from .fixed_effects import inference_of
@@ -23,7 +24,7 @@ INTERVALS = ("confidence", "prediction")
 
 def predictions(
     fit: Fit,
-    new_data: pd.DataFrame | None = None,
+    new_data: FrameLike | None = None,
     level: int | str | None = None,
     *,
     interval: str = "confidence",
@@ -80,6 +81,7 @@ def predictions(
     one_of(interval, INTERVALS, "interval", quote=True)
     check_share(coverage, "coverage")
     number = fit.level_number(level)
+    new_data = None if new_data is None else as_frame(new_data)
     rows = _own_rows(fit) if new_data is None else _new(fit, new_data, number, unseen, conditional)
     if conditional and new_data is None:
         raise SpecError("conditional=True is for new rows: those of the fit have their residuals")

@@ -12,6 +12,7 @@ from ..core.engine.contractions import contract
 from ..core.parameters import theta
 from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
+from ..frame.incoming import FrameLike, as_frame
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
@@ -240,7 +241,7 @@ class FittedModel:
 
     def predict(
         self,
-        new_data: pd.DataFrame | None = None,
+        new_data: FrameLike | None = None,
         level: int | str | None = None,
         *,
         unseen: str = "raise",
@@ -272,7 +273,7 @@ class FittedModel:
         one_of(unseen, ("raise", "population"), "unseen", quote=True)
         if new_data is None:
             return self.fitted(chosen)
-        return predict_new(self.in_r("new data"), new_data, chosen, unseen)
+        return predict_new(self.in_r("new data"), as_frame(new_data), chosen, unseen)
 
 
 class RandomEffects(dict[str, pd.DataFrame], Reported):
@@ -305,3 +306,10 @@ def group_labels(snapshot: FitSnapshot) -> list[list[str]]:
             labels.append(found[k][holder] + ("" if twice else own) if own != label else label)
         found.append(labels)
     return found
+
+
+def in_words(snapshot: FitSnapshot) -> str:
+    """The model for a caption: its formula, whose random effects it has, and the method."""
+    groups = ", ".join(level.group for level in snapshot.levels)
+    random = f"random effects of {groups}" if groups else ""
+    return ", ".join(filter(None, (snapshot.spec.get("fixed"), random, snapshot.method)))

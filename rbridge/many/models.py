@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from ..errors import InstallationError, RBridgeError, SpecError
 from ..fit import engine as engines
 from ..fit.vcov import METHODS
-from ..frame.design import check_columns, check_frame
+from ..frame.design import check_columns
+from ..frame.incoming import FrameLike, as_frame
 from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
 from ..show.result_frame import ResultFrame
 from .outcomes import FitRow, fitted_together, row_of
-from .parallel import Progress, collect
+from .parallel import collect
+from .progress import Progress
 from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
@@ -71,7 +73,7 @@ class Job:
 
 def lme_many(
     model: Model | Sequence[Model] | Mapping[str, Model],
-    data: pd.DataFrame,
+    data: FrameLike,
     random: Random | None = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -129,7 +131,7 @@ def lme_many(
         ``file`` holds the results of other models or data, is in use by another run, damaged, or
         cannot be written.
     """
-    check_frame(data)
+    data = as_frame(data)
     one_of(engine, ENGINES, "engine", quote=True)
     job = _job(_specs(model, random, _responses(outcomes, data), options), data, by, se, engine)
     n = len(job.labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 from collections.abc import Sequence
 from os import PathLike
 from typing import Union
@@ -14,6 +15,8 @@ import pandas as pd
 from ..errors import InstallationError, SpecError
 
 Part = Union[str, pd.DataFrame]
+
+TERMINAL = 80  # characters
 
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
 _NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
@@ -68,6 +71,19 @@ def table_text(frame: pd.DataFrame) -> str:
         right = [text.rjust(width) for text, width in zip(row[n_index:], widths[n_index:])]
         lines.append("  ".join(left + right).rstrip())
     return "\n".join(lines)
+
+
+def filled(text: str, indent: str = "") -> str:
+    """A long line as several that fit a terminal; names and paths stay whole."""
+    further = f"{indent}    "
+    return textwrap.fill(
+        text,
+        TERMINAL,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def html_part(part: Part) -> str:
