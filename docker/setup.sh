@@ -4,7 +4,7 @@
 #
 # 1. Debian's packages: only those that are missing, as root or with sudo.
 # 2. .venv over Debian's own Python (never the `python3` that stands first on PATH). Where that one is absent, too old,
-#    or lacks something, .venv gets everything from the Python index instead, with the rpy2 that fits the R found.
+#    or lacks something, .venv gets everything from the Python index instead; setup.py asks for the rpy2 that fits the R found.
 # 3. lmeInfo, the pinned version: as R finds it, else into .venv/lib/R; R's own libraries are never changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ stamp=.venv/setup-stamp
 python=${RBRIDGE_PYTHON:-/usr/bin/python3}
 
 inputs() {
-  cat pyproject.toml docker/packages.txt docker/setup.sh rbridge/pins.toml r_scripts/install_packages.R
+  cat pyproject.toml setup.py docker/packages.txt docker/setup.sh rbridge/pins.toml r_scripts/install_packages.R
   echo "$PWD $python"; readlink -f "$python" || true
   cat "$(R RHOME 2>/dev/null)/library/base/DESCRIPTION" 2>/dev/null || true
 }
@@ -25,7 +25,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif [ -t 0 ]; then sudo "$@"; els
 debian_packages() {
   command -v apt-get >/dev/null || return 0
   local wanted missing
-  wanted=$(docker/packages.sh runtime build setup plot test lint)
+  wanted=$(docker/packages.sh runtime build setup plot parallel test lint)
   if [ -x "$python" ] && ! new_enough "$python"; then wanted="r-base-dev r-cran-nlme"; fi
   missing=$(comm -23 <(printf '%s\n' $wanted | sort) <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort) | xargs)
   [ -n "$missing" ] || return 0
@@ -61,18 +61,12 @@ venv_over_debian() {
 }
 
 venv_from_index() {
-  local base r_version
+  local base
   for base in "$python" python3 python3.13 python3.12 python3.11 python3.10 none; do new_enough "$base" && break; done
   [ "$base" != none ] || { say "Python 3.10 or newer is needed and was not found"; exit 1; }
   say "making .venv with $base; packages from the Python index"
   [ -x .venv/bin/pip ] || "$base" -m venv --clear .venv
-  r_version=$(Rscript --no-init-file -e 'cat(as.character(getRversion()))')
-  : > .venv/limits.txt
-  if [ "$(printf '%s\n' 4.5 "$r_version" | sort -V | head -n 1)" != 4.5 ]; then     # newer rpy2 asks for R >= 4.5
-    say "R is $r_version: rpy2 3.6.5 at most"
-    printf '%s<=3.6.5\n' rpy2 rpy2-rinterface rpy2-robjects > .venv/limits.txt
-  fi
-  .venv/bin/python -m pip install --quiet --constraint .venv/limits.txt --editable '.[plot,parallel,test,dev]' >&2 ||
+  .venv/bin/python -m pip install --quiet --editable '.[plot,parallel,test,dev]' >&2 ||
     { rm -rf .venv
       say "pip could not install what is missing (above). Without a Python index, install Debian's packages:" $(docker/packages.sh runtime build)
       exit 1; }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .public import *  # noqa: F401, F403
     from .public import __all__ as __all__  # noqa: F401
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the one place: the packages, the image and the citation follow
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-import pandas as pd
-
 from .analysis.lm_list import LmList
 from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit import engine as engines
+from .frame.incoming import FrameLike, as_frame
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
 from .options import told_of_others
 from .results import LmeResults
@@ -35,7 +34,7 @@ ELSEWHERE = {
 )
 def lme(
     fixed: str | LmList,
-    data: pd.DataFrame | None = None,
+    data: FrameLike | None = None,
     random: Random | None = None,
     *,
     correlation: object = None,
@@ -55,6 +54,7 @@ def lme(
         ``poly``, ``ns`` …). Of an :func:`rbridge.lm_list` its formula and data are taken, and
         without ``random`` every coefficient varies over its groups, started where it ends.
     data : DataFrame
+        Or any frame with ``__arrow_c_stream__`` (polars, pyarrow, duckdb …) or ``to_pandas``.
         Strings and categoricals are factors. The reference level of a categorical is its first
         category, of strings the first by code point, whatever the locale. Ordered categoricals
         have polynomial contrasts (``contr.poly``: ``.L``, ``.Q`` …), as in R.
@@ -96,8 +96,8 @@ def lme(
 
 
 def _parts(
-    fixed: str | LmList, data: pd.DataFrame | None, random: Random | None
-) -> tuple[str, pd.DataFrame, Random]:
+    fixed: str | LmList, data: FrameLike | None, random: Random | None
+) -> tuple[str, FrameLike, Random]:
     """Formula, data and random effects, from an lm_list where one is given."""
     if isinstance(fixed, LmList):
         started = {fixed.group: fixed.start()} if random is None else random
@@ -113,7 +113,7 @@ def _parts(
 @told_of_others(random="gls has no random effects: use rb.lme", **ELSEWHERE)
 def gls(
     model: str,
-    data: pd.DataFrame,
+    data: FrameLike,
     *,
     correlation: object = None,
     weights: object = None,
@@ -143,8 +143,9 @@ def _options(method: str, contrasts: Any, control: Any, na_action: str) -> dict[
     }
 
 
-def fit_spec(spec: ModelSpec, data: pd.DataFrame, engine: str = "nlme") -> LmeResults:
+def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResults:
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
+    data = as_frame(data)
     fitted = engines.fit(spec, data, engine)
     return LmeResults(fitted.snapshot, fitted, data.index, data)
 

@@ -15,7 +15,8 @@ from .core.engine.covariance import correlation as correlation_matrix
 from .core.engine.model import model_at
 from .core.snapshot import FitSnapshot
 from .errors import DataError, FitError, SpecError
-from .frame.design import check_columns, check_frame
+from .frame.design import check_columns
+from .frame.incoming import FrameLike, as_frame
 from .model.spec import gls_spec
 from .model.structures import Structure, corAR1, corARMA, corCompSymm, corSymm, varIdent
 from .options import one_of
@@ -87,7 +88,7 @@ class MmrmResults(LmeResults):
         return {**super().__getstate__(), "covariance": self.covariance}
 
     def predict(
-        self, new_data: pd.DataFrame | None = None, level: Any = None, **options: Any
+        self, new_data: FrameLike | None = None, level: Any = None, **options: Any
     ) -> pd.Series | pd.DataFrame:
         """Predictions, as :meth:`LmeResults.predict`; new data have their visits as the data had.
 
@@ -97,7 +98,7 @@ class MmrmResults(LmeResults):
             A visit that the fit has not seen.
         """
         if new_data is not None:
-            new_data = _positioned(new_data, self.covariance)
+            new_data = _positioned(as_frame(new_data), self.covariance)
         return super().predict(new_data, level, **options)
 
     def update(self, *args: Any, **changes: Any) -> LmeResults:
@@ -127,7 +128,7 @@ class MmrmResults(LmeResults):
 
 def mmrm(
     formula: str,
-    data: pd.DataFrame,
+    data: FrameLike,
     *,
     subject: str,
     visit: str,
@@ -179,6 +180,7 @@ def mmrm(
     -----
     The data that nlme gets have one column more, ``visit number``, 1, 2, 3 … in order of visits.
     """
+    data = as_frame(data)
     tried = _names(covariance)
     complete = _complete(formula, data, [subject, visit, *([group] if group else [])])
     visits = _visits(data[visit][complete], visit, tried)
@@ -213,7 +215,6 @@ def _names(covariance: Any) -> list[str]:
 
 def _complete(formula: str, data: pd.DataFrame, columns: Sequence[Any]) -> pd.Series:
     """Which rows gls will take: those that miss nothing."""
-    check_frame(data)
     for name in columns:
         if not isinstance(name, str):
             raise SpecError(f"subject, visit and group are names of columns, not {name!r}")
@@ -268,7 +269,6 @@ def _numbered(data: pd.DataFrame, visit: str, position: str, visits: Sequence[An
 
 def _positioned(data: pd.DataFrame, choice: CovarianceChoice) -> pd.DataFrame:
     """New data with the visits of the fit, where they have any."""
-    check_frame(data)
     if choice.visit not in data:
         return data
     check_columns(data, [choice.visit])

@@ -45,6 +45,7 @@ from .errors import SpecError
 from .fit import engine as engines
 from .fit.components import Fit
 from .fit.vcov import VarcompVcov
+from .frame.incoming import FrameLike, as_frame
 from .many.bootstrap import Bootstrap, bootstrap
 from .many.parallel import Progress
 from .r.nlme import Fitted
@@ -207,7 +208,7 @@ class LmeResults(Fit):
 
     def predict(
         self,
-        new_data: pd.DataFrame | None = None,
+        new_data: FrameLike | None = None,
         level: int | str | Sequence[int | str] | None = None,
         *,
         unseen: str = "raise",
@@ -336,7 +337,7 @@ class LmeResults(Fit):
         self,
         fixed: str | None = None,
         *,
-        data: pd.DataFrame | None = None,
+        data: FrameLike | None = None,
         engine: str | None = None,
         **changes: Any,
     ) -> LmeResults:
@@ -369,7 +370,10 @@ class LmeResults(Fit):
             As :func:`rbridge.lme`.
         """
         spec = updated(self.spec, fixed, changes)
-        frame = given(self, self._data, "update without data=") if data is None else data
+        if data is None:
+            frame = given(self, self._data, "update without data=")
+        else:
+            frame = as_frame(data)
         fitted = engines.fit(spec, frame, engine or self.engine)
         return LmeResults(fitted.snapshot, fitted, frame.index, frame)
 

@@ -25,7 +25,7 @@ from .fit.components import Fit
 from .fit.vcov import VarcompVcov
 from .r.session import session
 from .r.versions import r_versions
-from .show.report import table_text
+from .show.cells import table_text
 
 __all__ = [
     "assert_fixed_effects_close",

@@ -1,4 +1,4 @@
-"""What is ready to copy into CI: its scripts are taken out of the YAML and run, and its pins are pins."""
+"""What is ready to copy into CI: its scripts, out of the YAML, run; its pins are pins."""
 
 from __future__ import annotations
 

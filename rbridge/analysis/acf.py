@@ -14,18 +14,19 @@ from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from ..options import check_share
+from ..show.result_frame import ResultFrame
 from .given import form_columns, given, group_codes, innermost, numbers, residuals_in_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Acf(pd.DataFrame):  # type: ignore[misc]
+class Acf(ResultFrame):
     """Columns ``lag acf n``; ``attrs["caption"]`` says of what and within what."""
 
     @property
     def _constructor(self) -> Any:
-        return pd.DataFrame
+        return ResultFrame
 
     def plot(self, level: float = 0.95, *, ax: Any = None, figsize: Any = None) -> Figure:
         """The correlations with the band, pointwise, of residuals that are independent."""

@@ -25,6 +25,7 @@ from ..fit.components import Fit
 from ..fit.vcov import METHODS as VCOV_METHODS
 from ..fit.vcov import SOURCES, VarcompVcov
 from ..options import one_of
+from ..show.result_frame import ResultFrame
 from .derive import derived, values
 
 Ends = tuple[float, float, str]  # lower, upper, note
@@ -111,7 +112,7 @@ def interval_table(
     columns = ["component", "method", "lower", "estimate", "upper", "level", "note"]
     order = {name: k for k, name in enumerate(components)}
     numbers = {"lower": float, "estimate": float, "upper": float, "level": float}
-    frame = pd.DataFrame(rows, columns=columns).astype(numbers)
+    frame = ResultFrame(rows, columns=columns).astype(numbers)
     frame = frame.sort_values(
         "component", key=lambda c: c.map(order), kind="stable", ignore_index=True
     )
@@ -155,7 +156,7 @@ def nlme_intervals(fit: Fit, level: float = 0.95, which: str = "var-cov") -> pd.
         rows = core_intervals.intervals(fit.snapshot, level)
         ends = {"lower": rows.lower, "est.": rows.est, "upper": rows.upper}
         frames.append(pd.DataFrame(ends, index=_two_names(rows.part, rows.name)))
-    frame = pd.concat(frames)
+    frame = ResultFrame(pd.concat(frames))
     frame.attrs["method"] = f"nlme's intervals, {level:.0%}"
     return frame
 

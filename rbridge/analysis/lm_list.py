@@ -15,14 +15,15 @@ from ..core.least_squares import LeastSquares, least_squares
 from ..errors import DataError, FormulaError, RWarning, SpecError
 from ..fit.components import Fit
 from ..frame.columns import as_factor, column, drop_unused
-from ..frame.design import check_columns, check_frame
+from ..frame.design import check_columns
+from ..frame.incoming import FrameLike, as_frame
 from ..model.formula import parse_formula
 from ..model.spec import gls_spec
 from ..model.structure_text import formula_text
 from ..model.structures import pdLogChol
 from ..options import check_share
 from ..r.prepare import prepare
-from ..show.report import Report
+from ..show.report import Report, Reported
 from .groups import coef
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ NORMAL_MAD = 1.4826  # a standard deviation in median absolute deviations of a n
 
 def lm_list(
     formula: str,
-    data: pd.DataFrame,
+    data: FrameLike,
     group: str | None = None,
     *,
     contrasts: Mapping[str, Any] | None = None,
@@ -72,7 +73,7 @@ def lm_list(
     mean the same in every group; nlme makes them anew in each.
     """
     fixed, group = _parts(formula, group)
-    check_frame(data)
+    data = as_frame(data)
     check_columns(data, [group])
     factor = as_factor(column(data[group], group), group)
     present = data[~factor.missing]
@@ -109,7 +110,7 @@ def _parts(formula: str, group: str | None) -> tuple[str, str]:
     return formula, group
 
 
-class LmList:
+class LmList(Reported):
     """A least-squares fit for each group.
 
     Attributes
@@ -240,12 +241,6 @@ class LmList:
 
     def __repr__(self) -> str:
         return f"<LmList {self.formula}, {len(self._fits)} groups of {self.group}>"
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 ByGroup = Union[Fit, LmList]

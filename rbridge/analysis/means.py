@@ -16,7 +16,8 @@ from ..core.fixed_effects.inference import Inference, KnownDf
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..options import check_share, one_of
-from ..show.report import Report
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 from .fixed_effects import Asked, caption, inference_of, row_table
 from .grid import Grid, grid, terms_of
 
@@ -35,7 +36,7 @@ MEANS_NOTE = {
 }
 
 
-class MarginalMeans:
+class MarginalMeans(Reported):
     """Marginal means of some factors, and contrasts between them.
 
     Attributes
@@ -86,7 +87,7 @@ class MarginalMeans:
         """
         columns = self._table(np.eye(len(self.grid)), self._level)
         kept = {name: columns[name] for name in ("estimate", "se", "df", "lower", "upper")}
-        frame = self.grid.rename(columns=self._shown).assign(**kept)
+        frame = ResultFrame(self.grid.rename(columns=self._shown).assign(**kept))
         frame.attrs["caption"] = self.caption
         return frame
 
@@ -164,7 +165,7 @@ class MarginalMeans:
         if adjust != "none":
             columns |= self._adjusted(C, columns, adjust, level, len(rows))
         cell = {self._shown[name]: self.grid[name].iloc[rows[0]] for name in self.by}
-        return pd.DataFrame({"contrast": names, **cell, **columns})
+        return ResultFrame({"contrast": names, **cell, **columns})
 
     def _adjusted(
         self, C: Array, columns: Mapping[str, Array], adjust: str, level: float, means: int
@@ -190,14 +191,8 @@ class MarginalMeans:
         frame = self.to_frame().set_index(list(self._shown.values()))
         return Report("Marginal means", [(self.caption, frame)])
 
-    def __str__(self) -> str:
-        return str(self._report())
-
     def __repr__(self) -> str:
         return f"<MarginalMeans of {', '.join(self._shown)}: {len(self.grid)} means>"
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 def means(

@@ -14,7 +14,9 @@ from ..core.residuals import standard_deviations
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.predict import new_rows
+from ..frame.incoming import FrameLike, as_frame
 from ..options import check_share, one_of
+from ..show.result_frame import ResultFrame
 from .fixed_effects import inference_of
 
 INTERVALS = ("confidence", "prediction")
@@ -22,7 +24,7 @@ INTERVALS = ("confidence", "prediction")
 
 def predictions(
     fit: Fit,
-    new_data: pd.DataFrame | None = None,
+    new_data: FrameLike | None = None,
     level: int | str | None = None,
     *,
     interval: str = "confidence",
@@ -79,6 +81,7 @@ def predictions(
     one_of(interval, INTERVALS, "interval", quote=True)
     check_share(coverage, "coverage")
     number = fit.level_number(level)
+    new_data = None if new_data is None else as_frame(new_data)
     rows = _own_rows(fit) if new_data is None else _new(fit, new_data, number, unseen, conditional)
     if conditional and new_data is None:
         raise SpecError("conditional=True is for new rows: those of the fit have their residuals")
@@ -125,5 +128,5 @@ def _errors(found: Predictions, rows: NewRows, interval: str, vcov: Array | None
 
 def _framed(fit: Fit, columns: dict[str, Array], data: pd.DataFrame | None) -> pd.DataFrame:
     if data is not None:
-        return pd.DataFrame(columns, index=data.index)
-    return pd.DataFrame({name: fit.by_row(values, name) for name, values in columns.items()})
+        return ResultFrame(columns, index=data.index)
+    return ResultFrame({name: fit.by_row(values, name) for name, values in columns.items()})

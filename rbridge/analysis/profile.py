@@ -15,13 +15,15 @@ from ..core.quantities.quantity import component_quantities
 from ..core.quantities.vocabulary import Vocabulary
 from ..errors import SpecError
 from ..fit.components import Fit
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Reported):
     """Profile likelihoods of some quantities of a fit.
 
     Attributes
@@ -51,7 +53,7 @@ class Profile:
         """``lower``, ``estimate``, ``upper`` and ``note`` (an end that is a bound, and why)."""
         fields = ("lower", "estimate", "upper", "note")
         rows = [[getattr(curve, field) for field in fields] for curve in self.by_name.values()]
-        frame = pd.DataFrame(rows, index=list(self.by_name), columns=list(fields))
+        frame = ResultFrame(rows, index=list(self.by_name), columns=list(fields))
         frame.attrs["method"] = f"profile likelihood, {self.level:.0%}"
         return frame
 
@@ -61,8 +63,16 @@ class Profile:
 
         return profile_curves(self.by_name, self.level)
 
+    def _report(self) -> Report:
+        table = self.conf_int()
+        if not table["note"].any():
+            table = table.drop(columns="note")
+        return Report("Profile likelihood", [(f"{self.level:.0%} intervals", table)])
+
     def __repr__(self) -> str:
-        return f"<Profile {self.level:.0%}: {', '.join(self.by_name)}>"
+        n = len(self.by_name)
+        what = f"{n} curve{'s' if n != 1 else ''}, {self.level:.0%} intervals"
+        return f"<Profile likelihood: {what} of {', '.join(self.by_name)}>"
 
 
 def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:

@@ -12,7 +12,8 @@ from ..errors import InformationError
 from ..fit.components import Fit
 from ..fit.vcov import with_names
 from ..model.structures import Structure
-from ..show.report import Part, Report
+from ..show.cells import Part
+from ..show.report import Report
 from .tidy import NLME
 
 FEW = 40  # independent groups; with fewer it matters by which degrees of freedom p is had

@@ -15,10 +15,11 @@ from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.vcov import VarcompVcov
 from ..fit.within import value_of, var_at
+from ..frame.incoming import FrameLike, as_frame
 from ..options import one_of
 from .derive import derived
 
-At = Union[Mapping[str, Any], pd.DataFrame]
+At = Union[Mapping[str, Any], FrameLike]
 
 
 def variance_at(fit: Fit, at: At, of: str = "total", method: str = "expected") -> VarcompVcov:
@@ -73,8 +74,8 @@ def slope_variance_at(
 
 
 def _frame(at: At) -> pd.DataFrame:
-    if isinstance(at, pd.DataFrame):
-        return at.reset_index(drop=True)
+    if isinstance(at, pd.DataFrame) or not hasattr(at, "items"):
+        return as_frame(at).reset_index(drop=True)
     columns = {name: np.atleast_1d(np.asarray(values)) for name, values in at.items()}
     lengths = {len(column) for column in columns.values()} - {1}
     if len(lengths) > 1:

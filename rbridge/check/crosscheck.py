@@ -20,9 +20,10 @@ from ..core.parameters import coefficient_names
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.vcov import with_names
+from ..show.cells import Part
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
-from ..show.report import Part, Report
+from ..show.report import Report, Reported
 from . import gaps
 from .answers import Answers, Reference, gather
 from .distance import aligned
@@ -37,7 +38,7 @@ GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expect
 
 
 @dataclass(frozen=True)
-class Crosscheck:
+class Crosscheck(Reported):
     """The result of a cross-check.
 
     Attributes
@@ -132,24 +133,12 @@ class Crosscheck:
         }
         return json.dumps(content, indent=2, ensure_ascii=False)
 
-    def to_markdown(self) -> str:
-        """For a pull-request comment."""
-        return self._report().to_markdown()
-
     def to_junit(self) -> str:
         """JUnit XML: one test case a finding; versions and verdict are the suite's properties."""
         group = class_name("rbridge", self.title)
         cases = [_junit_case(finding, group) for finding in self.findings]
         properties = {"model": self.title, "verdict": self.verdict, **self.provenance}
         return junit(self.title, cases, seconds=self.seconds, properties=properties)
-
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
-
-    def to_html(self) -> str:
-        """HTML without external resources."""
-        return self._report().to_html()
 
     def plot(self) -> Figure:
         """The gaps on a log axis with their tolerances."""
@@ -169,9 +158,6 @@ class Crosscheck:
             parts.append(("Relative gaps of the standard errors", sizes))
         parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
         return Report(f"Cross-check: {self.title}", parts)
-
-    __str__ = to_text
-    _repr_html_ = to_html
 
 
 _LEVELS: dict[str, Literal["error", "warning"]] = {

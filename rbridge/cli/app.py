@@ -188,14 +188,18 @@ def schema() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.option("--strict", is_flag=True, help="Compare with the pinned versions too.")
 @click.option("--pins", help="Section of pins.toml to compare with (trixie, forky).")
+@click.option("--fix", is_flag=True, help="Print the one command that mends it, and nothing else.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool, strict: bool, pins: str | None) -> None:
+def doctor(ctx: click.Context, as_json: bool, strict: bool, pins: str | None, fix: bool) -> None:
     """Show what is installed, what is missing, and how to mend it. Exit status 2 on a fault."""
     from ..r.doctor import doctor as examine
 
     found = examine(strict=strict, pins=pins)
-    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else str(found)
-    click.echo(text, nl=not text.endswith("\n"))
+    if fix:
+        text = found.fix()
+    else:
+        text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if as_json else str(found)
+    click.echo(text, nl=bool(text) and not text.endswith("\n"))
     ctx.exit(0 if found.ok else 2)
 
 

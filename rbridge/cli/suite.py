@@ -21,7 +21,7 @@ from ..errors import RNotFoundError, SpecError
 from ..files import write_whole
 from ..r.locate import r_home
 from ..r.session import isolated_batch
-from ..show.report import filled
+from ..show.cells import filled
 from ..suite.against import paired
 from ..suite.cases import Case, load_suite
 from ..suite.circumstances import circumstances

@@ -13,7 +13,7 @@ from ..core.fixed_effects.prediction import NewRows, new_deviations
 from ..core.snapshot import RandomLevel
 from ..errors import DataError, RWarning
 from ..frame.columns import Column, as_factor, column
-from ..frame.design import Design, check_columns, check_frame
+from ..frame.design import Design, check_columns
 from ..model.formula import variables
 from ..model.spec import ModelSpec
 from ..r.nlme import Fitted, new_design_matrix
@@ -56,7 +56,6 @@ def new_rows(
 def _matrices(
     fitted: Fitted, data: pd.DataFrame
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    check_frame(data)
     columns = _new_columns(fitted.design, data, _needed(fitted))
     matrices = new_design_matrix(fitted, columns)
     return matrices["X"], list(matrices["Z"])

@@ -12,9 +12,12 @@ from ..core.engine.contractions import contract
 from ..core.parameters import theta
 from ..core.residuals import residuals
 from ..core.snapshot import FitSnapshot
+from ..frame.incoming import FrameLike, as_frame
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
+from ..show.cells import Part
+from ..show.report import Report, Reported
 from .live import in_r
 from .predict import predict_new
 from .vcov import square
@@ -66,6 +69,7 @@ class FittedModel:
 
     @property
     def tvalues(self) -> pd.Series:
+        """:attr:`params` over :attr:`bse`."""
         return (self.params / self.bse).rename("t")
 
     @property
@@ -125,6 +129,7 @@ class FittedModel:
 
     @property
     def converged(self) -> bool:
+        """Whether the search says that it found the optimum."""
         return self.snapshot.converged
 
     @property
@@ -153,6 +158,7 @@ class FittedModel:
 
     @property
     def aic(self) -> float:
+        """Akaike's criterion, as R's ``AIC``: 2k − 2ℓ with k from :attr:`df_model`."""
         return 2 * self.df_model - 2 * self.llf
 
     @property
@@ -164,6 +170,7 @@ class FittedModel:
 
     @property
     def nobs(self) -> int:
+        """Rows that the model was fitted to."""
         return self.snapshot.n
 
     @property
@@ -177,13 +184,13 @@ class FittedModel:
         return self.snapshot.sigma**2
 
     @property
-    def random_effects(self) -> dict[str, pd.DataFrame]:
+    def random_effects(self) -> RandomEffects:
         """Predicted random effects by grouping level, outermost first: groups × effects."""
         labels = group_labels(self.snapshot)
-        return {
-            level.group: pd.DataFrame(level.b, index=names, columns=list(level.names))
+        return RandomEffects(
+            (level.group, pd.DataFrame(level.b, index=names, columns=list(level.names)))
             for level, names in zip(self.snapshot.levels, labels)
-        }
+        )
 
     def by_row(self, values: Any, name: str) -> pd.Series:
         """Values in snapshot order as a Series in the order of the user's frame."""
@@ -234,7 +241,7 @@ class FittedModel:
 
     def predict(
         self,
-        new_data: pd.DataFrame | None = None,
+        new_data: FrameLike | None = None,
         level: int | str | None = None,
         *,
         unseen: str = "raise",
@@ -266,7 +273,21 @@ class FittedModel:
         one_of(unseen, ("raise", "population"), "unseen", quote=True)
         if new_data is None:
             return self.fitted(chosen)
-        return predict_new(self.in_r("new data"), new_data, chosen, unseen)
+        return predict_new(self.in_r("new data"), as_frame(new_data), chosen, unseen)
+
+
+class RandomEffects(dict[str, pd.DataFrame], Reported):
+    """Predicted random effects (BLUPs) by grouping level: groups × effects."""
+
+    def _report(self) -> Report:
+        parts: list[tuple[str, Part]] = [
+            (f"{len(table)} groups of {group}", table) for group, table in self.items()
+        ]
+        return Report("Predicted random effects", parts or [("", "The model has none.")])
+
+    def __repr__(self) -> str:
+        parts = [f"{g} ({len(t)} groups: {', '.join(t.columns)})" for g, t in self.items()]
+        return f"<RandomEffects of {'; '.join(parts) or 'no level'}; a frame by each name>"
 
 
 def group_labels(snapshot: FitSnapshot) -> list[list[str]]:

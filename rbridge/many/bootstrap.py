@@ -24,7 +24,8 @@ from ..frame.columns import Column
 from ..frame.design import Design
 from ..model.spec import ModelSpec
 from ..options import ENGINES, one_of
-from ..show.report import Report
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 from .parallel import Progress, collect
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _task(refit: Refit | RefitHere, start: int, stop: int) -> Any:
     return partial(refit.replicates, start, stop)
 
 
-class Bootstrap:
+class Bootstrap(Reported):
     """Refits of responses drawn from the fitted model.
 
     Attributes
@@ -316,8 +317,11 @@ class Bootstrap:
 
     def to_frame(self, level: float = 0.95, *, kind: str = "percentile") -> pd.DataFrame:
         """Estimates, standard errors, bias and intervals."""
-        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se, "bias": self.bias})
+        frame = ResultFrame({"estimate": self.estimates, "se": self.se, "bias": self.bias})
         return frame.join(self.conf_int(level, kind=kind))
+
+    def _report(self) -> Report:
+        return self.summary()
 
     def summary(self, level: float = 0.95, *, kind: str = "percentile") -> Report:
         """The same as a report, with the failures and R's warnings counted."""
@@ -354,9 +358,3 @@ class Bootstrap:
 
     def __repr__(self) -> str:
         return f"<Bootstrap: {len(self.replicates)} replicates, {len(self.failures)} failures>"
-
-    def __str__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()

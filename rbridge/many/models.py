@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from ..errors import InstallationError, RBridgeError, SpecError
 from ..fit import engine as engines
 from ..fit.vcov import METHODS
-from ..frame.design import check_columns, check_frame
+from ..frame.design import check_columns
+from ..frame.incoming import FrameLike, as_frame
 from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
+from ..show.result_frame import ResultFrame
 from .outcomes import FitRow, fitted_together, row_of
 from .parallel import Progress, collect
 from .result_file import ResultFile, fingerprint, result_file
@@ -70,7 +72,7 @@ class Job:
 
 def lme_many(
     model: Model | Sequence[Model] | Mapping[str, Model],
-    data: pd.DataFrame,
+    data: FrameLike,
     random: Random | None = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -128,7 +130,7 @@ def lme_many(
         ``file`` holds the results of other models or data, is in use by another run, damaged, or
         cannot be written.
     """
-    check_frame(data)
+    data = as_frame(data)
     one_of(engine, ENGINES, "engine", quote=True)
     job = _job(_specs(model, random, _responses(outcomes, data), options), data, by, se, engine)
     n = len(job.labels)
@@ -302,4 +304,4 @@ def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:
     labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)
     about = pd.DataFrame({name: [getattr(r, name) for r in ordered] for name in ABOUT})
     values = pd.DataFrame([dict(record.values) for record in ordered], index=labels.index)
-    return pd.concat([labels, about, values], axis=1)
+    return ResultFrame(pd.concat([labels, about, values], axis=1))

@@ -11,9 +11,9 @@ from typing import Literal
 import pandas as pd
 
 from ..check.verdict import Verdict
+from ..show.cells import TERMINAL, marked, pipe_table
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
-from ..show.report import TERMINAL, as_markdown, pipe_table
 from .page import page
 from .proof import SECTIONS, Proof
 from .run import Qualification
@@ -136,7 +136,7 @@ def to_markdown(qualification: Qualification) -> str:
     blocks += [f"… and {len(bad) - MOST} more"] if len(bad) > MOST else []
     titles = {Verdict.UNCHECKED: "? Could not be checked", None: "– Not run"}
     for verdict, title in titles.items():
-        blocks += [f"{title}: {as_markdown(text)}" for text in reasons(proofs, verdict)]
+        blocks += [f"{title}: {marked(text)}" for text in reasons(proofs, verdict)]
     rows = [
         {"section": name.capitalize(), "question": question, "": counted(qualification.of(name))}
         for name, question in SECTIONS.items()

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from ..errors import RBridgeError, SessionError
 from .locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, MINIMUM_R, at_least, r_home
 from .process import ProcessSession
+from .remedy import remedy
 from .versions import ask_versions, installed
 
 MINIMUM = {"numpy": "1.24", "pandas": "1.5", "scipy": "1.10", "rpy2": "3.5.9"}
@@ -53,11 +54,20 @@ class Examination:
 
     @property
     def ok(self) -> bool:
+        """Whether everything that is needed is there."""
         return all(check.ok for check in self.checks)
 
     def to_dict(self) -> dict[str, object]:
         """Plain data, for JSON."""
-        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
+        checks = [asdict(check) for check in self.checks]
+        return {"ok": self.ok, "checks": checks, "fix": self.fix()}
+
+    def fix(self) -> str:
+        """The one shell command that mends what is missing here; empty where nothing is."""
+        failed = {
+            check.name: f"{check.found}: {check.mend}" for check in self.checks if not check.ok
+        }
+        return remedy(failed, MINIMUM)
 
     def __str__(self) -> str:
         width = max(len(check.name) for check in self.checks)
@@ -98,7 +108,8 @@ def doctor(*, strict: bool = False, pins: str | None = None) -> Examination:
 def _python_packages() -> Iterator[Check]:
     for name, minimum in MINIMUM.items():
         found = installed(name)
-        mend = f"pip install '{name}>={minimum}'"
+        wanted = "rpy2-rinterface>=3.6" if name == "rpy2" else f"{name}>={minimum}"
+        mend = f"pip install '{wanted}'"
         ok = bool(found) and at_least(found, minimum)
         yield Check(name, found or "not installed", ok, mend)
     for name in OPTIONAL:

@@ -45,7 +45,7 @@ def _load_and_start() -> None:
                 embedded.set_initoptions(("rbridge", "--quiet", "--no-save", "--no-restore"))
             ri.initr(interactive=False)
     except ModuleNotFoundError as error:
-        message = f"rpy2 is not installed ({error}): install it with 'pip install rpy2'"
+        message = f"rpy2 is not installed ({error}): install it with 'pip install rpy2-rinterface'"
         raise RNotFoundError(message) from error
     except Exception as error:
         raise InstallationError(_misfit(error)) from error
@@ -56,11 +56,11 @@ def _misfit(error: Exception) -> str:
     if "R_getVar" in str(error):  # new in R 4.5, and used by rpy2-rinterface from 3.6.6 on
         return (
             f"{what}. This rpy2 was built for R 4.5 or newer and the R here is older: "
-            "pip install 'rpy2<=3.6.5' 'rpy2-rinterface<=3.6.5', or install R 4.5"
+            "pip install 'rpy2-rinterface<=3.6.5', or install R 4.5"
         )
     return (
         f"{what}. rpy2 must be built for the R that is installed: "
-        "pip install --force-reinstall --no-binary :all: rpy2-rinterface rpy2"
+        "pip install --force-reinstall --no-binary :all: rpy2-rinterface"
     )
 
 

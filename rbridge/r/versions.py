@@ -12,6 +12,8 @@ from .answer import RSession
 from .locate import MINIMUM_R, at_least
 from .session import session
 
+# Of rpy2 only rinterface is needed, which may stand by itself since 3.6.
+DISTRIBUTIONS = {"rpy2": ("rpy2", "rpy2-rinterface")}
 _versions: weakref.WeakKeyDictionary[RSession, dict[str, str]] = weakref.WeakKeyDictionary()
 
 
@@ -56,7 +58,9 @@ def _python_versions() -> dict[str, str]:
 
 def installed(package: str) -> str:
     """The version of a Python package; empty where it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    for name in DISTRIBUTIONS.get(package, (package,)):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            pass
+    return ""

@@ -11,9 +11,9 @@ from ..check.crosscheck import GAPS
 from ..check.findings import MARKS, NOTE, OK, WARNING, Finding
 from ..check.tolerances import CHECK
 from ..check.verdict import Verdict
+from ..show.cells import number
 from ..show.document import about_list, document
 from ..show.gap_picture import gap_picture
-from ..show.report import number
 from .advice import advice
 from .run import Outcome
 

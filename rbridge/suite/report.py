@@ -13,9 +13,10 @@ import pandas as pd
 
 from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding, lines
 from ..check.verdict import Verdict
+from ..show.cells import Part, filled, pipe_table
 from ..show.github import annotation
 from ..show.junit import JUnitCase, State, class_name, junit
-from ..show.report import Part, Report, filled, pipe_table
+from ..show.report import Report, Reported
 from .advice import advice
 from .page import page
 from .run import Outcome, versions
@@ -35,7 +36,7 @@ _SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform", "BLAS")
 
 
 @dataclass(frozen=True)
-class SuiteReport:
+class SuiteReport(Reported):
     """The outcomes of all models of a suite or of a folder of records.
 
     Attributes
@@ -76,10 +77,6 @@ class SuiteReport:
         parts = [f"{len(g)} {g[0].words(len(g))}" for _, g in sorted(groups.items())]
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
-
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
 
     def to_html(self) -> str:
         """A page of its own, without external resources."""

@@ -91,7 +91,11 @@ def test_the_shared_library_is_missing(tmp_path):
             "OSError: cannot load",
             "--force-reinstall",
         ),
-        ("raise ModuleNotFoundError('no rpy2 here')", "rpy2 is not installed", "pip install rpy2"),
+        (
+            "raise ModuleNotFoundError('no rpy2 here')",
+            "rpy2 is not installed",
+            "pip install rpy2-rinterface",
+        ),
         (
             "raise ValueError('openrlib.R_HOME cannot be None.')",
             "R_HOME cannot",

@@ -1,0 +1,116 @@
+"""The scripts that the image is made with, where they can be tried without a builder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.places import ROOT
+
+DOCKER = ROOT / "docker"
+SOURCES = """Types: deb
+# http://archive.example/archive/debian/20260101T000000Z
+URIs: http://mirror.example/debian
+Suites: trixie trixie-updates
+
+Types: deb
+# http://archive.example/archive/debian-security/20260101T000000Z
+URIs: http://mirror.example/debian-security
+Suites: trixie-security
+"""
+
+
+def script(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", str(DOCKER / name), *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def sources(tmp_path: Path, day: str, text: str = SOURCES) -> tuple[int, list[str]]:
+    file = tmp_path / "debian.sources"
+    file.write_text(text)
+    done = script("snapshot.sh", day, str(file))
+    return done.returncode, re.findall(r"^URIs: (.*)$", file.read_text(), re.M)
+
+
+@pytest.mark.parametrize(
+    "day, archive",
+    [
+        ("20261101T000000Z", "http://archive.example/archive"),
+        ("https://our.example/old/debian/20261101T000000Z", "https://our.example/old"),
+    ],
+)
+def test_a_snapshot_is_every_source_of_one_day(tmp_path, day, archive):
+    status, uris = sources(tmp_path, day)
+    assert status == 0
+    assert uris == [f"{archive}/{name}/20261101T000000Z" for name in ("debian", "debian-security")]
+    text = (tmp_path / "debian.sources").read_text()
+    assert text.count("Check-Valid-Until: no") == text.count("Types: deb") == 2
+
+
+def test_a_snapshot_needs_an_archive_and_none_changes_nothing(tmp_path):
+    without = re.sub("#.*\n", "", SOURCES)
+    assert sources(tmp_path, "20261101T000000Z", without)[0] == 2
+    assert sources(tmp_path, "https://our.example/somewhere")[0] == 2
+    assert sources(tmp_path, "")[0] == 0
+    assert (tmp_path / "debian.sources").read_text() == SOURCES
+
+
+@pytest.mark.parametrize("words", [["python", "a.py"], ["fit", "x.csv"], ["--help"], []])
+def test_programs_run_themselves_and_all_else_is_rbridges(tmp_path, words):
+    for name in ("rbridge", "python"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+    done = script("entrypoint.sh", *words, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    wanted = words if words[:1] == ["python"] else ["rbridge", *words]
+    assert done.stdout.split() == wanted
+
+
+def test_extras_are_groups_of_packages():
+    def packages(*groups: str) -> set[str]:
+        return set(script("packages.sh", *groups, PINS="trixie").stdout.split())
+
+    assert {"python3-joblib", "python3-matplotlib"} == packages("plot", "parallel")
+    assert {"r-base-core=4.5.0-*", "python3"} < packages("runtime")
+
+
+def test_workflows_name_actions_by_their_hash():
+    for file in sorted((ROOT / ".github").rglob("*.yml")):
+        used = re.findall(r"uses: ([^\s#]+)", file.read_text("utf-8"))
+        others = [each for each in used if not each.startswith("./")]
+        assert [each for each in others if not re.search(r"@[0-9a-f]{40}$", each)] == [], file
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="the list is that of a Debian machine")
+def test_the_list_of_contents_is_spdx_and_the_same_twice():
+    def made() -> str:
+        command = [sys.executable, str(DOCKER / "sbom.py")]
+        env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    text = made()
+    assert text == made()
+    found = json.loads(text)
+    assert found["creationInfo"]["created"] == "2023-11-14T22:13:20Z"
+    ids = [each["SPDXID"] for each in found["packages"]]
+    assert len(ids) == len(set(ids))
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    installed = {line.split()[1] for line in listed.stdout.splitlines() if line[:9] == "installed"}
+    assert installed == {
+        each["name"] for each in found["packages"] if each["SPDXID"].startswith("SPDXRef-deb-")
+    }
+    linked = {each["relatedSpdxElement"] for each in found["relationships"]}
+    assert linked == set(ids)
