@@ -2,8 +2,8 @@
 
 Only rpy2's rinterface is used. The Python index has it by itself as ``rpy2-rinterface``, from 3.6.6
 on for R 4.5 or newer alone; Debian 12 and 13 have all of rpy2 as one distribution of that name,
-which serves where the build sees it. A build from source looks at what is there; RBRIDGE_PORTABLE=1 builds for
-any machine, as the released wheel is.
+which serves where the build sees it. A build from source looks at what is there; RBRIDGE_PORTABLE=1
+builds for any machine, as the released wheel is.
 """
 
 import os

@@ -29,11 +29,11 @@ debian_packages() {
   if [ -x "$python" ] && ! new_enough "$python"; then wanted="r-base-dev r-cran-nlme"; fi
   missing=$(comm -23 <(printf '%s\n' $wanted | sort) <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort) | xargs)
   [ -n "$missing" ] || return 0
-  say "installing Debian's packages: $missing"
   if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-    say "not root and no sudo, so not installed. Ask for:  apt-get install --no-install-recommends $missing"
+    say "not root and no sudo, so these are not installed. Ask for:  apt-get install --no-install-recommends $missing"
     return 0
   fi
+  say "installing Debian's packages: $missing"
   { as_root apt-get update -qq &&
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
     say "apt-get failed; going on with what is there"

@@ -53,6 +53,17 @@ library_to_write <- function(arguments) {
   writable[1]
 }
 
+# R writes into a package when it was installed and where its sources lay. SOURCE_DATE_EPOCH asks for the same bytes each time.
+install <- function(archive, package, library) {
+  epoch <- Sys.getenv("SOURCE_DATE_EPOCH")
+  sources <- if (nzchar(epoch)) file.path(dirname(tempdir()), "rbridge-sources") else tempfile("sources")
+  on.exit(unlink(sources, recursive = TRUE))
+  untar(archive, exdir = sources)
+  moment <- format(as.POSIXct(as.numeric(epoch), "UTC", "1970-01-01"), "%Y-%m-%dT%H:%M:%SZ")
+  stamp <- if (nzchar(epoch)) paste0("--built-timestamp=", moment)
+  install.packages(file.path(sources, package), lib = library, repos = NULL, type = "source", quiet = TRUE, INSTALL_opts = stamp)
+}
+
 options(timeout = 30)
 pins <- read_pins(pins_file, "cran")
 library_folder <- library_to_write(commandArgs(TRUE))
@@ -65,7 +76,7 @@ for (package in grep("-sha256$", names(pins), value = TRUE, invert = TRUE)) {
   if (sha256(archive) != expected)
     stop_with(1L, basename(archive), ": SHA-256 is ", sha256(archive), ", pinned is ", expected, "; nothing installed")
   dir.create(library_folder, FALSE, TRUE)
-  install.packages(archive, lib = library_folder, repos = NULL, type = "source", quiet = TRUE)
+  install(archive, package, library_folder)
   if (is.null(installed(package, version, library_folder)))
     stop_with(1L, package, " ", version, " did not install into ", library_folder)
   say(package, " ", version, " installed into ", library_folder)

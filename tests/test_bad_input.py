@@ -273,7 +273,11 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
         {"data": frame(x=pd.date_range("2020", periods=12).time)},
     ),
     (DataError, "'x' has text with a NUL", {"data": frame(x=["a\0b"] * 12)}),
-    (DataError, "'x' has text that is not valid", {"data": frame(x=["a\ud800"] * 12)}),
+    (
+        DataError,
+        "'x' has text that is not valid",
+        {"data": frame(x=pd.Series(["a\ud800"] * 12, dtype=object))},
+    ),
     (DataError, "'x': categories read the same", {"data": frame(x=pd.Categorical([1, "1"] * 6))}),
     (
         DataError,

@@ -24,10 +24,12 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rbridge as rb
 from rbridge.check.tolerances import TOLERANCES
+from tests.support.nlme_scripts import fits_of
 from tests.support.places import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -140,6 +142,26 @@ def test_every_block_runs(
             assert same(
                 said, block.text, block.rtol
             ), f"{where} says\n{block.text}\nand it is\n{said}"
+    if page.stem in SCRIPTS:
+        compare_with_the_script(SCRIPTS[page.stem], names)
+
+
+SCRIPTS = {f"pinheiro-bates-{k}": f"ch0{k}.R" for k in (1, 2, 4, 5)}
+REFUSED = {"fm4Stool"}  # one row a group
+
+
+def compare_with_the_script(script: str, names: dict[str, Any]) -> None:
+    """Every fit of nlme's script has its fellow of that name on the page, with R's numbers."""
+    theirs = fits_of(script)
+    assert len(theirs) >= 5 and set(theirs) - set(names) - REFUSED == set()
+    for name in set(theirs) - REFUSED:
+        fit, reference = names[name], theirs[name]
+        b = fit.coef().T.stack() if reference.kind == "lmList" else fit.params
+        close = {"rtol": 1e-4, "atol": 1e-6, "err_msg": name}
+        np.testing.assert_allclose(b.to_numpy(), reference.coefficients, **close)
+        if reference.kind in ("lme", "gls"):
+            assert fit.llf == pytest.approx(reference.log_lik, abs=1e-5), name
+            assert fit.df_model == reference.df, name
 
 
 def test_nothing_printed_is_cut_short() -> None:

@@ -35,7 +35,7 @@ class Acf(ResultFrame):
         check_share(level)
         band = special.ndtri((1 + level) / 2) / np.sqrt(self["n"].clip(lower=1))
         table = pd.DataFrame({"lag": self["lag"], "acf": self["acf"], "band": band})
-        caption = f"{self.attrs['caption']}; dotted: {level:.0%} band of independent residuals"
+        caption = f"{self.attrs['caption']}; band: {level:.0%}, if residuals are independent"
         return acf_picture(table, caption, ax, figsize)
 
 

@@ -62,11 +62,13 @@ class MarginalMeans(Reported):
         coef_names: Sequence[str],
         level: float,
         note: str,
+        response: str = "the response",
     ) -> None:
         self.grid, self.factors, self.by = grid.frame, factors, by
         L, self.estimable = grid.combined(np.eye(len(grid.frame)))
         self.L = pd.DataFrame(L, columns=list(coef_names))
         self._grid, self._asked, self._level = grid, asked, level
+        self._response = response
         self._shown = {name: _shown(name) for name in (*factors, *by)}
         self.caption = f"{caption(asked, level)}; {note}{self._open()}{self._renamed()}"
 
@@ -180,12 +182,17 @@ class MarginalMeans(Reported):
         found["lower"][kept], found["upper"][kept] = estimate - width * se, estimate + width * se
         return found
 
-    def plot(self) -> Figure:
-        """The means with their intervals; a line for each combination of ``by``."""
+    def plot(self, *, ax: Any = None, figsize: Any = None) -> Figure:
+        """The means with their intervals; a line for each combination of ``by``.
+
+        Over many values of a number (``at={"age": np.linspace(8, 14, 25)}``) a line is a curve
+        with a band.
+        """
         from ..show.means import means_picture
 
         of, within = ([self._shown[name] for name in names] for names in (self.factors, self.by))
-        return means_picture(self.to_frame(), of, within, self.caption)
+        table, place = self.to_frame(), {"ax": ax, "figsize": figsize}
+        return means_picture(table, of, within, self._response, self.caption, **place)
 
     def _report(self) -> Report:
         frame = self.to_frame().set_index(list(self._shown.values()))
@@ -280,7 +287,8 @@ def means_of(
     found = grid(fit, [*within, *of], _mapping(at), weights)
     ordered = replace(found, frame=found.frame[[*of, *within]])
     names = fit.snapshot.coef_names
-    return MarginalMeans(ordered, of, within, asked, names, level, MEANS_NOTE[weights])
+    note, response = MEANS_NOTE[weights], fit.spec.response
+    return MarginalMeans(ordered, of, within, asked, names, level, note, response)
 
 
 def _names(what: str | Sequence[str], argument: str) -> tuple[str, ...]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.intervals.profile import Curve, Profiler
+from ..core.intervals.profile import Curve
 from ..core.parameters import theta
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import component_quantities
 from ..core.quantities.vocabulary import Vocabulary
-from ..errors import SpecError
+from ..errors import RBridgeError, SpecError
 from ..fit.components import Fit
+from ..fit.regression import in_words
+from ..many.profiles import profiles
+from ..many.progress import Progress
+from ..options import check_share
 from ..show.report import Report, Reported
 from ..show.result_frame import ResultFrame
 
@@ -30,10 +34,13 @@ class Profile(Reported):
     ----------
     by_name : mapping of str to Curve
     level : float
+    of : str
+        The fit, in words.
     """
 
     by_name: Mapping[str, Curve]
     level: float
+    of: str = ""
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -57,11 +64,11 @@ class Profile(Reported):
         frame.attrs["method"] = f"profile likelihood, {self.level:.0%}"
         return frame
 
-    def plot(self) -> Figure:
+    def plot(self, *, figsize: Any = None) -> Figure:
         """ζ against the value, a panel a quantity."""
-        from ..show.plots import profile_curves
+        from ..show.profiles import profile_curves
 
-        return profile_curves(self.by_name, self.level)
+        return profile_curves(self.by_name, self.level, f"profile likelihood, {self.of}", figsize)
 
     def _report(self) -> Report:
         table = self.conf_int()
@@ -75,7 +82,13 @@ class Profile(Reported):
         return f"<Profile likelihood: {what} of {', '.join(self.by_name)}>"
 
 
-def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
+def profile(
+    fit: Fit,
+    *what: str,
+    level: float = 0.95,
+    n_jobs: int | None = None,
+    progress: Progress = True,
+) -> Profile:
     """Profile likelihoods of the components, or of anything derived from them.
 
     Parameters
@@ -86,10 +99,13 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
         ``beta``); by default every component and every correlation of random effects.
     level : float
         Of the interval that the curves must cover.
+    n_jobs, progress
+        A quantity a task; as for :meth:`rbridge.LmeResults.bootstrap`.
 
     Returns
     -------
     Profile
+        After Ctrl-C with the curves that were done.
 
     Raises
     ------
@@ -104,5 +120,10 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
     wanted = read("\n".join(what), Vocabulary(snapshot)) if what else component_quantities(snapshot)
     if not theta(snapshot).names:
         raise SpecError("the model has no variance components: there is nothing to profile")
-    profiler = Profiler(snapshot)
-    return Profile({name: profiler.curve(q, level) for name, q in wanted.items()}, level)
+    check_share(level)
+    found = profiles(snapshot, wanted, level, n_jobs, progress)
+    for curve in found.values():
+        if isinstance(curve, RBridgeError):
+            raise curve
+    curves = {name: curve for name, curve in found.items() if isinstance(curve, Curve)}
+    return Profile(curves, level, in_words(snapshot))

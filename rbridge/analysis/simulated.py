@@ -15,7 +15,7 @@ from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from ..many.bootstrap import Replicate
 from ..many.likelihood_ratio import likelihood_ratios
-from ..many.parallel import Progress
+from ..many.progress import Progress
 from ..show.report import Report, Reported
 from ..show.result_frame import ResultFrame
 from .compare import compare

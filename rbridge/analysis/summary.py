@@ -109,6 +109,7 @@ def _said(structure: Structure) -> str:
         f"{f.name}={value!r}"
         for f in fields(structure)  # type: ignore[arg-type]
         if f.name not in ("form", "blocks", "parts", "names")
+        and not (f.name == "value" and structure.r_class.startswith("pd"))  # where the search began
         and (value := getattr(structure, f.name)) is not None
         and value != f.default
     ]

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -140,13 +140,13 @@ class Crosscheck(Reported):
         properties = {"model": self.title, "verdict": self.verdict, **self.provenance}
         return junit(self.title, cases, seconds=self.seconds, properties=properties)
 
-    def plot(self) -> Figure:
+    def plot(self, *, figsize: Any = None) -> Figure:
         """The gaps on a log axis with their tolerances."""
-        from ..show.plots import crosscheck_gaps
+        from ..show.gaps import crosscheck_gaps
 
         compared = {gap: (f"{a} − {b}", CHECK[gap].value) for gap, (a, b) in GAPS.items()}
         table = with_names(self.table, self.coefficients)
-        return crosscheck_gaps(table, compared, f"Cross-check: {self.title}")
+        return crosscheck_gaps(table, compared, f"cross-check of {self.title}", figsize)
 
     def _report(self) -> Report:
         present = [gap for gap in GAPS if gap in self.table]

@@ -306,3 +306,10 @@ def group_labels(snapshot: FitSnapshot) -> list[list[str]]:
             labels.append(found[k][holder] + ("" if twice else own) if own != label else label)
         found.append(labels)
     return found
+
+
+def in_words(snapshot: FitSnapshot) -> str:
+    """The model for a caption: its formula, whose random effects it has, and the method."""
+    groups = ", ".join(level.group for level in snapshot.levels)
+    random = f"random effects of {groups}" if groups else ""
+    return ", ".join(filter(None, (snapshot.spec.get("fixed"), random, snapshot.method)))

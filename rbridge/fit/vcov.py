@@ -160,11 +160,13 @@ class VarcompVcov(Reported):
         frame.attrs = interval.attrs
         return frame
 
-    def plot(self, level: float = 0.95) -> Figure:
+    def plot(self, level: float = 0.95, *, figsize: Any = None) -> Figure:
         """Estimates with Wald intervals, and the correlations of the estimates."""
-        from ..show.plots import vcov_picture
+        from ..show.components import vcov_picture
 
-        return vcov_picture(self._named(self.to_frame(level)), self._named(self.corr), self.source)
+        table = self.to_frame(level)
+        caption = f"{self.what[0].lower()}{self.what[1:]}: {table.attrs['method']}; {self.source}"
+        return vcov_picture(self._named(table), self._named(self.corr), caption, figsize)
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame as it is shown, with nlme's names of coefficients beside their labels."""

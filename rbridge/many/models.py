@@ -23,7 +23,8 @@ from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
 from ..show.result_frame import ResultFrame
 from .outcomes import FitRow, fitted_together, row_of
-from .parallel import Progress, collect
+from .parallel import collect
+from .progress import Progress
 from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]

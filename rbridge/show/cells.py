@@ -17,6 +17,7 @@ from ..errors import InstallationError, SpecError
 Part = Union[str, pd.DataFrame]
 
 TERMINAL = 80  # characters
+
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
 _NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
 _VALUE = "text-align:right;padding:0 0.6em;white-space:nowrap"
@@ -70,6 +71,19 @@ def table_text(frame: pd.DataFrame) -> str:
         right = [text.rjust(width) for text, width in zip(row[n_index:], widths[n_index:])]
         lines.append("  ".join(left + right).rstrip())
     return "\n".join(lines)
+
+
+def filled(text: str, indent: str = "") -> str:
+    """A long line as several that fit a terminal; names and paths stay whole."""
+    further = f"{indent}    "
+    return textwrap.fill(
+        text,
+        TERMINAL,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def html_part(part: Part) -> str:
@@ -151,16 +165,3 @@ def write_excel(path: str | PathLike[str], parts: Sequence[Part]) -> None:
                 row += len(frame) + (0 if is_text else frame.columns.nlevels)
     except ImportError:
         raise InstallationError(NO_ENGINE) from None
-
-
-def filled(text: str, indent: str = "") -> str:
-    """A long line as several that fit a terminal; names and paths stay whole."""
-    further = f"{indent}    "
-    return textwrap.fill(
-        text,
-        TERMINAL,
-        initial_indent=indent,
-        subsequent_indent=further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -40,11 +40,12 @@ class ResultFrame(pd.DataFrame):  # type: ignore[misc]
         whole = _printed(self)
         if _widest(whole) <= width:
             return whole
-        left_out = self._left_out(width)
+        told = self.drop(columns=[c for c in sum(EXPENDABLE, ()) if c in self and _blank(self[c])])
+        left_out = told._left_out(width)
         if left_out is None:
-            return _printed(self, line_width=width, **_brief(self))
-        shown = self.drop(columns=left_out)
-        return "\n".join([_printed(shown, **_brief(shown)), *_below(self[left_out], width)])
+            return _printed(told, line_width=width, **_brief(told))
+        shown = told.drop(columns=left_out)
+        return "\n".join([_printed(shown, **_brief(shown)), *_below(told[left_out], width)])
 
     __str__ = __repr__
 
@@ -113,6 +114,10 @@ class ResultFrame(pd.DataFrame):  # type: ignore[misc]
 def _is_counted(frame: pd.DataFrame) -> bool:
     """Whether the rows have numbers for names, and each column its own name."""
     return isinstance(frame.index, pd.RangeIndex) and frame.columns.is_unique
+
+
+def _blank(column: pd.Series) -> bool:
+    return bool(column.eq("").all())
 
 
 def _widest(text: str) -> int:
