@@ -2,6 +2,7 @@
 .PHONY: help setup ready demo test quick fix lint bench docs image clean
 .DEFAULT_GOAL := help
 PYTEST_ARGS ?=
+PARALLEL ?= -n auto --dist loadfile
 PYTHON := .venv/bin/python
 SOURCES := rbridge tests $(wildcard benchmarks/*.py)
 
@@ -17,11 +18,11 @@ ready:
 demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by side
 	@.venv/bin/rbridge demo
 
-test: ready    ## the tests (PYTEST_ARGS="-m 'not r'" and the like)
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+test: ready    ## the tests, one process a core (PYTEST_ARGS="-m 'not r'" and the like; PARALLEL= for one process)
+	$(PYTHON) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: ready   ## the tests that need no R and little time, two minutes at most
-	$(PYTHON) -m pytest -m "not r and not slow" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not r and not slow" $(PYTEST_ARGS)
 
 fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m isort --quiet $(SOURCES)
@@ -36,9 +37,11 @@ lint: ready    ## isort, black, flake8, mypy
 bench: ready    ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
-docs: ready    ## the API reference in build/api, from the docstrings (Debian's python3-sphinx)
-	@$(PYTHON) -c "import sphinx" 2>/dev/null || { echo "make docs needs Debian's python3-sphinx: apt-get install python3-sphinx"; exit 1; }
-	$(PYTHON) -m sphinx -q -W -b html docs/api build/api
+docs: ready    ## the site in build/site: guides, gallery, API (Debian: furo, sphinx, MyST)
+	@$(PYTHON) -c "import furo, myst_parser, sphinx, sphinx_copybutton, matplotlib" 2>/dev/null || \
+	  { echo "make docs needs more: apt-get install" $$(docker/packages.sh docs plot | xargs); exit 1; }
+	$(PYTHON) -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
 
 image:   ## the image rbridge (docker, podman or buildah)
 	@docker/image.sh build

@@ -52,7 +52,7 @@ class SessionError(RBridgeError, RuntimeError):
 
 
 class TimeLimitError(SessionError):
-    """A call took longer than the limit of :func:`rbridge.set_isolation`."""
+    """Longer than the limit of :func:`rbridge.set_isolation`, or of a model of a suite."""
 
 
 class RError(RBridgeError):

@@ -27,6 +27,7 @@ from .analysis.means import MarginalMeans, means
 from .analysis.pictures import (
     fixed_effects_picture,
     predictions_picture,
+    qq_picture,
     random_effects_picture,
     random_pairs_picture,
     residuals_picture,
@@ -44,10 +45,11 @@ from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit import engine as engines
 from .fit.components import Fit
+from .fit.regression import in_words
 from .fit.vcov import VarcompVcov
 from .frame.incoming import FrameLike, as_frame
 from .many.bootstrap import Bootstrap, bootstrap
-from .many.parallel import Progress
+from .many.progress import Progress
 from .r.nlme import Fitted
 from .show.report import Report
 
@@ -82,6 +84,8 @@ class LmeResults(Fit):
         methods: Sequence[str] | None = None,
         vcov: str = "expected",
         bootstrap: Any = None,
+        n_jobs: int | None = None,
+        progress: Progress = True,
     ) -> pd.DataFrame:
         """nlme's ``intervals(fit, level, which)``, reproduced; with ``methods``, several at once.
 
@@ -93,7 +97,7 @@ class LmeResults(Fit):
         ----------
         level : float
         which : {"var-cov", "fixed", "all"}
-        methods, vcov, bootstrap
+        methods, vcov, bootstrap, n_jobs, progress
             Of the variance components by several methods side by side: see
             :func:`rbridge.analysis.intervals.interval_table`, whose frame this returns.
 
@@ -109,7 +113,8 @@ class LmeResults(Fit):
             nlme gave no apVar, so nlme has no such intervals either.
         """
         if methods is not None:
-            return interval_table(self, methods, level, vcov=vcov, bootstrap=bootstrap)
+            run: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress}
+            return interval_table(self, methods, level, vcov=vcov, bootstrap=bootstrap, **run)
         return nlme_intervals(self, level, which)
 
     def fixed_effects(
@@ -262,9 +267,19 @@ class LmeResults(Fit):
         names = ["population", *(level.group for level in self.snapshot.levels)]
         return [names[self.level_number(level)] for level in levels]
 
-    def profile(self, *what: str, level: float = 0.95) -> Profile:
-        """Profile likelihood of components or expressions."""
-        return profile(self, *what, level=level)
+    def profile(
+        self,
+        *what: str,
+        level: float = 0.95,
+        n_jobs: int | None = None,
+        progress: Progress = True,
+    ) -> Profile:
+        """Profile likelihood of components or expressions.
+
+        ``n_jobs`` and ``progress`` as for :meth:`bootstrap`: a bar where it takes longer than a
+        second, a quantity a task.
+        """
+        return profile(self, *what, level=level, n_jobs=n_jobs, progress=progress)
 
     def derive(
         self, *what: What, method: str = "expected", names: Sequence[str] | None = None
@@ -306,7 +321,8 @@ class LmeResults(Fit):
             The same seed gives the same replicates whatever ``n_jobs``; by default a fresh one,
             kept in the result.
         progress : bool or callable
-            A bar on a terminal, or a function of the numbers done, in all, and failed.
+            A bar on a terminal or in a notebook, once it takes longer than a second, or a function
+            of the numbers done, in all, and failed.
         engine : {"nlme", "pinned", "native"}, optional
             Who fits the replicates (docs/engines.md); by default who fitted the model. The same
             seed draws the same responses for each. ``native`` needs no R.
@@ -490,16 +506,35 @@ class LmeResults(Fit):
         methods: Sequence[str] | None = None,
         level: float = 0.95,
         bootstrap: Bootstrap | None = None,
+        *,
+        n_jobs: int | None = None,
+        progress: Progress = True,
+        figsize: Any = None,
     ) -> Figure:
-        """Forest of the components by several methods; ``"profile"`` is asked for by name."""
-        from .show.plots import varcomp_forest
+        """Forest of the components by several methods; ``"profile"`` is asked for by name.
 
-        title = f"{level:.0%} intervals of the variance components: {self.snapshot.spec['fixed']}"
-        return varcomp_forest(forest(self, methods, level, bootstrap), title)
+        See :func:`rbridge.analysis.intervals.forest`; ``n_jobs`` and ``progress`` are of the
+        profiles, as for :meth:`profile`.
+        """
+        from .show.components import varcomp_forest
 
-    def plot_diagnostics(self) -> Figure:
+        table = forest(self, methods, level, bootstrap, n_jobs=n_jobs, progress=progress)
+        caption = f"{level:.0%} intervals of the variance components; {in_words(self.snapshot)}"
+        return varcomp_forest(table, caption, figsize)
+
+    def plot_diagnostics(self, *, figsize: Any = None) -> Figure:
         """Residuals against fitted values, QQ plots, autocorrelation of normalized residuals."""
-        return diagnostics(self)
+        return diagnostics(self, figsize)
+
+    def plot_qq(
+        self, formula: str = "~ normalized", *, ax: Any = None, figsize: Any = None
+    ) -> Figure:
+        """Normal QQ plot by a formula: ``"~ normalized | sex"``, ``"~ ranef"``, nlme's ``qqnorm``.
+
+        On the right ``response``, ``pearson`` or ``normalized`` residuals, or ``ranef``, a panel a
+        random effect; behind the bar the columns of the panels.
+        """
+        return qq_picture(self, formula, figsize, ax, self._data)
 
     def crosscheck(self, *, lmeinfo: bool | None = None) -> Crosscheck:
         """Compare delta, observed, average, expected and lmeInfo, and explain every gap.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import inspect
 import io
 import os
 import re
@@ -19,13 +20,16 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rbridge as rb
 from rbridge.check.tolerances import TOLERANCES
+from tests.support.nlme_scripts import fits_of
 from tests.support.places import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -41,15 +45,19 @@ class Block:
     text: str
     follows: bool  # nothing but blank lines since the block before
     line: int
+    rtol: float = 0.0
 
 
 def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     end = 0
     for match in BLOCK.finditer(text):
-        follows = end > 0 and not text[end : match.start()].strip()
+        between = text[end : match.start()].strip()
+        told = re.fullmatch(r"<!-- to (\S+) -->", between)
+        follows = end > 0 and (not between or told is not None)
         line = text.count("\n", 0, match.start()) + 1
-        yield Block(match[1], match[2] or "", match[3], follows, line)
+        rtol = float(told[1]) if told else 0.0
+        yield Block(match[1], match[2] or "", match[3], follows, line, rtol)
         end = match.end()
 
 
@@ -87,7 +95,17 @@ def run_command(command: str, folder: Path, status: int) -> str:
     return done.stdout
 
 
-def same(said: str, told: str) -> bool:
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+def same(said: str, told: str, rtol: float = 0.0) -> bool:
+    if rtol:
+        pairs = list(zip(NUMBER.findall(said), NUMBER.findall(told)))
+        last = [10.0 ** -len(b.partition(".")[2].partition("e")[0]) for _, b in pairs]
+        near = (
+            isclose(float(a), float(b), rel_tol=rtol, abs_tol=d) for (a, b), d in zip(pairs, last)
+        )
+        return all(near) and same(NUMBER.sub("0", said), NUMBER.sub("0", told))
     return doctest.OutputChecker().check_output(told.replace("…", "..."), said, FLAGS)
 
 
@@ -121,7 +139,90 @@ def test_every_block_runs(
         elif block.language == "console":
             said = run_console(block, tmp_path)
         elif block.language == "text" and block.follows:
-            assert same(said, block.text), f"{where} says\n{block.text}\nand it is\n{said}"
+            assert same(
+                said, block.text, block.rtol
+            ), f"{where} says\n{block.text}\nand it is\n{said}"
+    if page.stem in SCRIPTS:
+        compare_with_the_script(SCRIPTS[page.stem], names)
+
+
+SCRIPTS = {f"pinheiro-bates-{k}": f"ch0{k}.R" for k in (1, 2, 4, 5)}
+REFUSED = {"fm4Stool"}  # one row a group
+
+
+def compare_with_the_script(script: str, names: dict[str, Any]) -> None:
+    """Every fit of nlme's script has its fellow of that name on the page, with R's numbers."""
+    theirs = fits_of(script)
+    assert len(theirs) >= 5 and set(theirs) - set(names) - REFUSED == set()
+    for name in set(theirs) - REFUSED:
+        fit, reference = names[name], theirs[name]
+        b = fit.coef().T.stack() if reference.kind == "lmList" else fit.params
+        close = {"rtol": 1e-4, "atol": 1e-6, "err_msg": name}
+        np.testing.assert_allclose(b.to_numpy(), reference.coefficients, **close)
+        if reference.kind in ("lme", "gls"):
+            assert fit.llf == pytest.approx(reference.log_lik, abs=1e-5), name
+            assert fit.df_model == reference.df, name
+
+
+def test_nothing_printed_is_cut_short() -> None:
+    cut = re.compile(r"[\w,.]…|…\w|\.\.\.")
+    found = {
+        f"{page.name}:{block.line}": line
+        for page in PAGES
+        for block in blocks(page)
+        if block.language == "text"
+        for line in block.text.splitlines()
+        if cut.search(line)
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [("a 1.01", True), ("a 1.02", False), ("a -1.0", False), ("b 1.0", False), ("a 1.0 2", False)],
+)
+def test_numbers_to_a_relative_difference(said: str, right: bool) -> None:
+    assert same(said, "a 1.00", 0.01) == right
+
+
+# --- the site --------------------------------------------------------------------------------
+
+
+API = ROOT / "docs" / "api"
+
+
+def test_every_page_stands_in_the_sites_table_of_contents() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    listed = {line for line in index.splitlines() if re.fullmatch(r"[a-z0-9/-]+", line)}
+    pages = {page.stem for page in PAGES} - {"README", "index"}
+    assert listed == pages | {f"api/{page.stem}" for page in API.glob("*.rst")}
+
+
+def test_every_public_name_has_its_place_in_the_reference() -> None:
+    """`make docs` looks again, at what Sphinx has made of it, inherited members included."""
+    text = "".join(page.read_text("utf-8") for page in API.glob("*.rst"))
+    named = re.findall(r"^\.\. auto(\w+):: (\S+)$", text, re.M)
+    shown = {name: kind for kind, name in named}
+    public = {f"rbridge.{name}": getattr(rb, name) for name in rb.__all__}
+    kinds = {n: "class" if inspect.isclass(v) else "function" for n, v in public.items()}
+    assert kinds.pop("rbridge.datasets") and shown["rbridge.datasets"] == "module"
+    assert {name: shown.get(name) for name in kinds} == kinds
+    assert len(named) == len(shown)
+
+
+def test_every_public_member_says_what_it_is() -> None:
+    silent = []
+    for name in rb.__all__:
+        cls = getattr(rb, name)
+        if not inspect.isclass(cls):
+            continue
+        fields = getattr(cls, "__dataclass_fields__", {})
+        for member in inspect.classify_class_attrs(cls):
+            ours = member.defining_class.__module__.split(".")[0] == "rbridge"
+            public = not member.name.startswith("_") and member.name not in fields
+            if ours and public and not inspect.getdoc(getattr(cls, member.name)):
+                silent.append(f"{name}.{member.name}")
+    assert silent == []
 
 
 def test_the_guide_to_suites_shows_their_tolerances() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import rbridge as rb
 
-orthodont = rb.datasets.load("orthodont")
-contrasts = {"sex": "contr.sum"}
-fit = rb.lme("distance ~ age * sex", orthodont, "~ age | subject", contrasts=contrasts)
-methods = ["delta", "expected", "average", "observed", "log", "nlme", "profile"]
-fit.plot_varcomp(methods).savefig(Path(__file__).with_name("varcomp.png"), dpi=110)
+df = rb.datasets.load("orthodont")
+fit = rb.lme("distance ~ age * sex", data=df, random="~ age | subject")
+children = ["M13", "M10", "F10", "F11"]
+figure = fit.plot_predictions(by="age", interval="confidence", groups=children, figsize=(6.4, 4.2))
+figure.savefig(Path(__file__).with_name("growth.svg"), facecolor="white", metadata={"Date": None})

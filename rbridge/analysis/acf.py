@@ -14,18 +14,19 @@ from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from ..options import check_share
+from ..show.result_frame import ResultFrame
 from .given import form_columns, given, group_codes, innermost, numbers, residuals_in_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Acf(pd.DataFrame):  # type: ignore[misc]
+class Acf(ResultFrame):
     """Columns ``lag acf n``; ``attrs["caption"]`` says of what and within what."""
 
     @property
     def _constructor(self) -> Any:
-        return pd.DataFrame
+        return ResultFrame
 
     def plot(self, level: float = 0.95, *, ax: Any = None, figsize: Any = None) -> Figure:
         """The correlations with the band, pointwise, of residuals that are independent."""
@@ -34,7 +35,7 @@ class Acf(pd.DataFrame):  # type: ignore[misc]
         check_share(level)
         band = special.ndtri((1 + level) / 2) / np.sqrt(self["n"].clip(lower=1))
         table = pd.DataFrame({"lag": self["lag"], "acf": self["acf"], "band": band})
-        caption = f"{self.attrs['caption']}; dotted: {level:.0%} band of independent residuals"
+        caption = f"{self.attrs['caption']}; band: {level:.0%}, if residuals are independent"
         return acf_picture(table, caption, ax, figsize)
 
 

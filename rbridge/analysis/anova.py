@@ -22,6 +22,7 @@ from ..core.snapshot import FixedTerms
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..options import one_of
+from ..show.result_frame import ResultFrame
 from .fixed_effects import caption, inference_of
 from .grid import terms_of
 
@@ -74,7 +75,8 @@ def anova(fit: Fit, type: str = "III", ddf: str | None = None, **options: Any) -
         rows[hypothesis.label] = [test.df_num, test.df_den, test.statistic, test.p]
     if not rows:
         raise SpecError("the fixed effects have no term to test")
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["df_num", "df_den", "F", "p"])
+    columns = ["df_num", "df_den", "F", "p"]
+    frame = ResultFrame(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
     frame["df_num"] = frame["df_num"].astype(int)
     words = "marginal tests" if type == "marginal" else f"type {type} tests"
     frame.attrs["caption"] = f"{words}; {caption(asked)}{_empty(terms)}"

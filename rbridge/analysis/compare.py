@@ -14,6 +14,7 @@ from ..core.nesting import Boundary, boundary, mixture_p, same_restricted, same_
 from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
+from ..show.result_frame import ResultFrame
 
 LOWER = (
     "no p-value: a larger model cannot have the lower likelihood, unless one of the fits is not at "
@@ -73,7 +74,7 @@ def compare(*fits: Fit, names: Sequence[str] | None = None) -> pd.DataFrame:
     for k, (one, two) in enumerate(pairwise(fits), 1):
         rows[k].update(_test(one, two, f"{k} vs {k + 1}"))
     index = list(names) if names is not None else range(1, len(fits) + 1)
-    return pd.DataFrame(rows, index=pd.Index(index))
+    return ResultFrame(rows, index=pd.Index(index))
 
 
 def _row(number: int, fit: Fit) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,13 @@ from ..core.arrays import Array
 from ..core.residuals import autocorrelation, residuals
 from ..core.snapshot import FitSnapshot
 from ..fit.components import Fit
+from ..fit.regression import in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def diagnostics(fit: Fit) -> Figure:
+def diagnostics(fit: Fit, figsize: Any = None) -> Figure:
     """Residuals against fitted values, QQ plots of residuals and random effects, autocorrelation.
 
     Returns
@@ -30,14 +31,14 @@ def diagnostics(fit: Fit) -> Figure:
     normalized = residuals(snapshot)
     rows = pd.DataFrame({"fitted": snapshot.fitted[:, -1], "residual": normalized})
     where, codes = _series(snapshot)
-    title = f"Diagnostics: {snapshot.spec['fixed']}"
-    return draw(title, rows, standardized_effects(snapshot), _lags(normalized, codes), where)
+    effects, lags = varying_effects(snapshot), _lags(normalized, codes)
+    return draw(rows, effects, lags, where, in_words(snapshot), figsize)
 
 
-def standardized_effects(snapshot: FitSnapshot) -> dict[str, Array]:
-    """Every random effect that varies, in units of its own standard deviation."""
+def varying_effects(snapshot: FitSnapshot) -> dict[str, Array]:
+    """Every predicted random effect that varies, by group and name."""
     return {
-        f"{level.group}: {name}": (b - b.mean()) / b.std()
+        f"{level.group}: {name}": b
         for level in snapshot.levels
         for name, b in zip(level.names, level.b.T)
         if len(b) > 1 and b.std() > 0

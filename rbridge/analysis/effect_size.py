@@ -15,13 +15,13 @@ from ..core.fixed_effects.effect_size import StandardisedDifference, standardise
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..options import did_you_mean, one_of
-from ..show.report import Report
+from ..show.report import Report, Reported
 
 Weights = Union[Mapping[str, float], pd.Series, ArrayLike]
 
 
 @dataclass(frozen=True)
-class EffectSize:
+class EffectSize(Reported):
     """Hedges' g of a mixed model; lmeInfo's ``g_mlm``.
 
     Attributes
@@ -37,10 +37,12 @@ class EffectSize:
 
     @property
     def g(self) -> float:
+        """The effect size, free of the small-sample bias."""
         return self.estimate.g
 
     @property
     def se(self) -> float:
+        """Standard error of :attr:`g`."""
         return self.estimate.se
 
     @property
@@ -61,12 +63,6 @@ class EffectSize:
         table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
         heading = f"95% limits by the method named; {self.information} information"
         return Report("Standardised mean difference", [(heading, table)])
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 def effect_size(

@@ -17,7 +17,8 @@ from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from ..fit.vcov import square
 from ..options import one_of
-from ..show.report import Report
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 from .hypotheses import HypothesisLike, rows_of_hypothesis
 
 Asked = Union[Inference, PooledInference]
@@ -159,7 +160,7 @@ def fixed_effects(
 
 def coefficient_table(asked: Asked, names: Sequence[str], level: float) -> pd.DataFrame:
     """By coefficient ``estimate se df t p lower upper``, with its caption."""
-    frame = pd.DataFrame(row_table(asked, np.eye(len(names)), level), index=list(names))
+    frame = ResultFrame(row_table(asked, np.eye(len(names)), level), index=list(names))
     frame.attrs["caption"] = caption(asked, level)
     return frame
 
@@ -193,7 +194,7 @@ def joint_cov(fit: Fit, information: str = "expected") -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class HypothesisTest:
+class HypothesisTest(Reported):
     """F test of a hypothesis about the fixed effects.
 
     Attributes
@@ -223,12 +224,6 @@ class HypothesisTest:
         text = f"F({self.df_num}, {self.df_den:.4g}) = {self.statistic:.6g}, p = {self.p:.4g}"
         parts = [("Hypothesis", "\n".join(self.rows)), (self.caption, text)]
         return Report("Test of fixed effects", parts + ([("Note", self.note)] if self.note else []))
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 def hypothesis_test(fit: Fit, hypothesis: HypothesisLike, **options: Any) -> HypothesisTest:

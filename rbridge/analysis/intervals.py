@@ -13,7 +13,6 @@ import pandas as pd
 
 from ..core.arrays import Array
 from ..core.intervals import nlme as core_intervals
-from ..core.intervals.profile import Profiler
 from ..core.intervals.resampling import bootstrap_intervals, jackknife
 from ..core.intervals.satterthwaite import satterthwaite
 from ..core.parameters import block_labels, is_natural, theta
@@ -24,7 +23,10 @@ from ..errors import DataError, RBridgeError, RWarning, SpecError
 from ..fit.components import Fit
 from ..fit.vcov import METHODS as VCOV_METHODS
 from ..fit.vcov import SOURCES, VarcompVcov
+from ..many.profiles import profiles
+from ..many.progress import Progress
 from ..options import one_of
+from ..show.result_frame import ResultFrame
 from .derive import derived, values
 
 Ends = tuple[float, float, str]  # lower, upper, note
@@ -43,6 +45,8 @@ class _Request:
     level: float
     vcov: str
     bootstrap: Any
+    n_jobs: int | None
+    progress: Progress
 
     @cached_property
     def derived(self) -> VarcompVcov:
@@ -68,6 +72,8 @@ def interval_table(
     *,
     vcov: str = "expected",
     bootstrap: Any = None,
+    n_jobs: int | None = None,
+    progress: Progress = True,
 ) -> pd.DataFrame:
     """Confidence intervals by several methods, one row a component and method.
 
@@ -84,6 +90,8 @@ def interval_table(
         Standard errors of ``wald``, ``log`` and ``satterthwaite``.
     bootstrap : object with ``.replicates``, or DataFrame, optional
         ``fit.bootstrap(n)``; a column a component of ``fit.varcomp``.
+    n_jobs, progress
+        Of ``profile``, which takes longest: as for :meth:`rbridge.LmeResults.bootstrap`.
 
     Returns
     -------
@@ -106,12 +114,12 @@ def interval_table(
         raise SpecError(f"methods are {known}, level lies in (0, 1); got {unknown}, {level}")
     one_of(vcov, VCOV_METHODS, "vcov")
     components, estimates = _components(fit)
-    request = _Request(fit, components, level, vcov, bootstrap)
+    request = _Request(fit, components, level, vcov, bootstrap, n_jobs, progress)
     rows = [row for name in methods for row in _rows(name, request, estimates)]
     columns = ["component", "method", "lower", "estimate", "upper", "level", "note"]
     order = {name: k for k, name in enumerate(components)}
     numbers = {"lower": float, "estimate": float, "upper": float, "level": float}
-    frame = pd.DataFrame(rows, columns=columns).astype(numbers)
+    frame = ResultFrame(rows, columns=columns).astype(numbers)
     frame = frame.sort_values(
         "component", key=lambda c: c.map(order), kind="stable", ignore_index=True
     )
@@ -155,7 +163,7 @@ def nlme_intervals(fit: Fit, level: float = 0.95, which: str = "var-cov") -> pd.
         rows = core_intervals.intervals(fit.snapshot, level)
         ends = {"lower": rows.lower, "est.": rows.est, "upper": rows.upper}
         frames.append(pd.DataFrame(ends, index=_two_names(rows.part, rows.name)))
-    frame = pd.concat(frames)
+    frame = ResultFrame(pd.concat(frames))
     frame.attrs["method"] = f"nlme's intervals, {level:.0%}"
     return frame
 
@@ -172,7 +180,11 @@ def _two_names(part: Any, name: Any) -> pd.MultiIndex:
 
 
 def forest(
-    fit: Fit, methods: Sequence[str] | None, level: float, bootstrap: Any = None
+    fit: Fit,
+    methods: Sequence[str] | None,
+    level: float,
+    bootstrap: Any = None,
+    **profiling: Any,
 ) -> pd.DataFrame:
     """What the forest of the components shows: a row for each component and each method.
 
@@ -185,6 +197,8 @@ def forest(
         ``bootstrap`` its too; ``profile``, which can take minutes, is asked for by name.
     level : float
     bootstrap : Bootstrap, optional
+    **profiling
+        ``n_jobs``, ``progress``, as for :func:`interval_table`.
 
     Returns
     -------
@@ -202,7 +216,9 @@ def forest(
     default = (*VCOV_METHODS, "log", "nlme", *(f"bootstrap-{kind}" for kind in drawn))
     chosen = list(methods or default)
     other = [method for method in chosen if method not in VCOV_METHODS]
-    table = interval_table(fit, other, level, bootstrap=bootstrap) if other else None
+    table = None
+    if other:
+        table = interval_table(fit, other, level, bootstrap=bootstrap, **profiling)
     ends = {m: _wald_ends(fit, m, level) if m in VCOV_METHODS else _found(table, m) for m in chosen}
     none = (np.nan, np.nan, "not for this component")
     rows = [
@@ -295,17 +311,15 @@ def _satterthwaite(request: _Request) -> dict[str, Ends]:
 
 
 def _profile(request: _Request) -> dict[str, Ends]:
-    if not request.components:
-        return {}
-    profiler = Profiler(request.fit.snapshot)
-    found = {}
-    for name, quantity in request.components.items():
-        try:
-            curve = profiler.curve(quantity, request.level)
-            found[name] = (curve.lower, curve.upper, curve.note)
-        except RBridgeError as error:
-            found[name] = (np.nan, np.nan, str(error))
-    return found
+    wanted, run = request.components, (request.n_jobs, request.progress)
+    none: Ends = (np.nan, np.nan, "interrupted before it was done")
+    ends = dict.fromkeys(wanted, none)
+    for name, curve in profiles(request.fit.snapshot, wanted, request.level, *run).items():
+        if isinstance(curve, RBridgeError):
+            ends[name] = (np.nan, np.nan, str(curve))
+        else:
+            ends[name] = (curve.lower, curve.upper, curve.note)
+    return ends
 
 
 def _bootstrap(kind: str) -> Callable[[_Request], dict[str, Ends]]:

@@ -23,7 +23,7 @@ from ..model.structure_text import formula_text
 from ..model.structures import pdLogChol
 from ..options import check_share
 from ..r.prepare import prepare
-from ..show.report import Report
+from ..show.report import Report, Reported
 from .groups import coef
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _parts(formula: str, group: str | None) -> tuple[str, str]:
     return formula, group
 
 
-class LmList:
+class LmList(Reported):
     """A least-squares fit for each group.
 
     Attributes
@@ -241,12 +241,6 @@ class LmList:
 
     def __repr__(self) -> str:
         return f"<LmList {self.formula}, {len(self._fits)} groups of {self.group}>"
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 ByGroup = Union[Fit, LmList]

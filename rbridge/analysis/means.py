@@ -16,7 +16,8 @@ from ..core.fixed_effects.inference import Inference, KnownDf
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..options import check_share, one_of
-from ..show.report import Report
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 from .fixed_effects import Asked, caption, inference_of, row_table
 from .grid import Grid, grid, terms_of
 
@@ -35,7 +36,7 @@ MEANS_NOTE = {
 }
 
 
-class MarginalMeans:
+class MarginalMeans(Reported):
     """Marginal means of some factors, and contrasts between them.
 
     Attributes
@@ -61,11 +62,13 @@ class MarginalMeans:
         coef_names: Sequence[str],
         level: float,
         note: str,
+        response: str = "the response",
     ) -> None:
         self.grid, self.factors, self.by = grid.frame, factors, by
         L, self.estimable = grid.combined(np.eye(len(grid.frame)))
         self.L = pd.DataFrame(L, columns=list(coef_names))
         self._grid, self._asked, self._level = grid, asked, level
+        self._response = response
         self._shown = {name: _shown(name) for name in (*factors, *by)}
         self.caption = f"{caption(asked, level)}; {note}{self._open()}{self._renamed()}"
 
@@ -86,7 +89,7 @@ class MarginalMeans:
         """
         columns = self._table(np.eye(len(self.grid)), self._level)
         kept = {name: columns[name] for name in ("estimate", "se", "df", "lower", "upper")}
-        frame = self.grid.rename(columns=self._shown).assign(**kept)
+        frame = ResultFrame(self.grid.rename(columns=self._shown).assign(**kept))
         frame.attrs["caption"] = self.caption
         return frame
 
@@ -164,7 +167,7 @@ class MarginalMeans:
         if adjust != "none":
             columns |= self._adjusted(C, columns, adjust, level, len(rows))
         cell = {self._shown[name]: self.grid[name].iloc[rows[0]] for name in self.by}
-        return pd.DataFrame({"contrast": names, **cell, **columns})
+        return ResultFrame({"contrast": names, **cell, **columns})
 
     def _adjusted(
         self, C: Array, columns: Mapping[str, Array], adjust: str, level: float, means: int
@@ -179,25 +182,24 @@ class MarginalMeans:
         found["lower"][kept], found["upper"][kept] = estimate - width * se, estimate + width * se
         return found
 
-    def plot(self) -> Figure:
-        """The means with their intervals; a line for each combination of ``by``."""
+    def plot(self, *, ax: Any = None, figsize: Any = None) -> Figure:
+        """The means with their intervals; a line for each combination of ``by``.
+
+        Over many values of a number (``at={"age": np.linspace(8, 14, 25)}``) a line is a curve
+        with a band.
+        """
         from ..show.means import means_picture
 
         of, within = ([self._shown[name] for name in names] for names in (self.factors, self.by))
-        return means_picture(self.to_frame(), of, within, self.caption)
+        table, place = self.to_frame(), {"ax": ax, "figsize": figsize}
+        return means_picture(table, of, within, self._response, self.caption, **place)
 
     def _report(self) -> Report:
         frame = self.to_frame().set_index(list(self._shown.values()))
         return Report("Marginal means", [(self.caption, frame)])
 
-    def __str__(self) -> str:
-        return str(self._report())
-
     def __repr__(self) -> str:
         return f"<MarginalMeans of {', '.join(self._shown)}: {len(self.grid)} means>"
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 def means(
@@ -285,7 +287,8 @@ def means_of(
     found = grid(fit, [*within, *of], _mapping(at), weights)
     ordered = replace(found, frame=found.frame[[*of, *within]])
     names = fit.snapshot.coef_names
-    return MarginalMeans(ordered, of, within, asked, names, level, MEANS_NOTE[weights])
+    note, response = MEANS_NOTE[weights], fit.spec.response
+    return MarginalMeans(ordered, of, within, asked, names, level, note, response)
 
 
 def _names(what: str | Sequence[str], argument: str) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ import pandas as pd
 from ..core.residuals import residuals
 from ..errors import FormulaError, SpecError
 from ..fit.components import Fit
-from ..fit.regression import group_labels
+from ..fit.regression import group_labels, in_words
 from ..frame.design import check_columns
 from ..model.formula import Name, parse_formula
+from .diagnostics import varying_effects
 from .fixed_effects import fixed_effects
 from .given import given
 from .groups import ranef, ranef_intervals, typical
@@ -34,8 +35,9 @@ def random_effects_picture(fit: Fit, level: Any, coverage: float, figsize: Any) 
     number = fit.level_number(level)
     tables = ranef_intervals(fit, level, coverage)
     group = fit.snapshot.levels[number - 1].group
-    caption = f"predicted random effects of {group}; {coverage:.0%} prediction intervals"
-    return interval_panels(tables, group, caption, figsize)
+    what = f"predicted random effects of {group}; {coverage:.0%} prediction intervals"
+    caption = f"{what}; {in_words(fit.snapshot)}"
+    return interval_panels(tables, group, caption, figsize, "zero")
 
 
 def random_pairs_picture(fit: Fit, level: Any, figsize: Any) -> Figure:
@@ -44,7 +46,8 @@ def random_pairs_picture(fit: Fit, level: Any, figsize: Any) -> Figure:
 
     table = ranef(fit, level)
     group = fit.snapshot.levels[fit.level_number(level) - 1].group
-    caption = f"predicted random effects of {group}; r: correlation over the groups"
+    what = f"predicted random effects of {group}; r: correlation over the groups"
+    caption = f"{what}; {in_words(fit.snapshot)}"
     return pairs_picture(table, caption, figsize)
 
 
@@ -58,7 +61,7 @@ def fixed_effects_picture(
     caption = f"{fit.snapshot.spec['fixed']}; {table.attrs['caption']}"
     if not intercept and len(table) > 1:
         table = table.drop(index="(Intercept)", errors="ignore")
-    return forest(table, caption, ax, figsize)
+    return forest(table, fit.spec.response, caption, ax, figsize)
 
 
 def predictions_picture(
@@ -76,13 +79,7 @@ def predictions_picture(
     from ..show.trellis import curves
 
     frame = given(fit, data, "plot_predictions()").iloc[fit.snapshot.rows]
-    check_columns(frame, [by])
-    if not pd.api.types.is_numeric_dtype(frame[by].dtype):
-        raise SpecError(f"by must be a numeric column, for the axis; {by!r} is none")
-    if not fit.snapshot.levels:
-        raise SpecError(
-            "a gls fit has no groups to predict for: fit.predict(new_data) has its curve"
-        )
+    _check_axis(fit, frame, by)
     labels = np.array(group_labels(fit.snapshot)[-1], dtype=object)
     chosen = _chosen(labels, groups)
     codes = fit.snapshot.levels[-1].codes
@@ -103,6 +100,15 @@ def predictions_picture(
     }
     names = (by, fit.spec.response, fit.snapshot.levels[-1].group)
     return curves(pd.DataFrame(rows), lines, names, _told(fit, interval), figsize)
+
+
+def _check_axis(fit: Fit, frame: pd.DataFrame, by: str) -> None:
+    check_columns(frame, [by])
+    if not pd.api.types.is_numeric_dtype(frame[by].dtype):
+        raise SpecError(f"by must be a numeric column, for the axis; {by!r} is none")
+    if not fit.snapshot.levels:
+        curve = f"fit.means({by!r}, at={{{by!r}: [1, 2, …]}}).plot() draws its curve"
+        raise SpecError(f"a gls fit has no groups to predict for: {curve}")
 
 
 def _chosen(labels: Any, groups: Sequence[Any] | None) -> Any:
@@ -128,28 +134,71 @@ def _grid(frame: pd.DataFrame, by: str, codes: Any, chosen: Any) -> pd.DataFrame
 
 def _told(fit: Fit, interval: str | None) -> str:
     band = f"; band: 95% {interval} interval" if interval else ""
-    return f"{fit.snapshot.spec['fixed']}; solid: the group, dashed: the population{band}"
+    return f"{in_words(fit.snapshot)}; solid: the group, dashed: the population{band}"
 
 
 def residuals_picture(
     fit: Fit, formula: str, figsize: Any, ax: Any, data: pd.DataFrame | None
 ) -> Figure:
     """``"pearson ~ fitted | sex"``: residuals against fitted values or a column, by groups."""
-    from ..show.trellis import residual_panels
+    from ..show.residuals import residual_panels
 
     kind, against, groups = _residual_formula(formula)
     snapshot = fit.snapshot
     columns = [name for name in (against, *groups) if name != "fitted"]
-    frame = pd.DataFrame(index=snapshot.rows)
-    if columns:
-        frame = given(fit, data, f"the columns of {formula!r}").iloc[snapshot.rows]
-        check_columns(frame, columns)
-    x = snapshot.fitted[:, -1] if against == "fitted" else frame[against].to_numpy()
-    panel = [", ".join(map(str, row)) for row in frame[list(groups)].to_numpy(dtype=object)]
+    frame = _columns(fit, data, columns, formula)
+    x = snapshot.fitted[:, -1] if against == "fitted" else frame[against].array
     y = residuals(snapshot, kind)  # type: ignore[arg-type]
-    table = pd.DataFrame({"panel": panel, "x": x, "y": y})
-    caption = f"{kind} residuals of {snapshot.spec['fixed']}; line: medians"
-    return residual_panels(table, (against, f"{kind} residual"), caption, ax, figsize)
+    table = pd.DataFrame({"panel": _panel_names(frame, groups), "x": x, "y": y})
+    name = "fitted value" if against == "fitted" else against
+    caption = f"{kind} residuals of {in_words(snapshot)}"
+    return residual_panels(table, (name, f"{kind} residual"), caption, ax, figsize)
+
+
+def _columns(
+    fit: Fit, data: pd.DataFrame | None, names: Sequence[str], formula: str
+) -> pd.DataFrame:
+    """The rows of the fit of the user's frame, which is asked for only where it is needed."""
+    if not names:
+        return pd.DataFrame(index=fit.snapshot.rows)
+    frame = given(fit, data, f"the columns of {formula!r}").iloc[fit.snapshot.rows]
+    check_columns(frame, list(names))
+    return frame
+
+
+def _panel_names(frame: pd.DataFrame, groups: Sequence[str]) -> list[str]:
+    return [", ".join(map(str, row)) for row in frame[list(groups)].to_numpy(dtype=object)]
+
+
+def qq_picture(fit: Fit, formula: str, figsize: Any, ax: Any, data: pd.DataFrame | None) -> Figure:
+    """``"~ normalized | sex"``: residuals, ``"~ ranef"``: random effects, by normal quantiles."""
+    from ..show.quantiles import qq_panels
+
+    kind, groups = _qq_formula(formula)
+    model = in_words(fit.snapshot)
+    if kind == "ranef":
+        effects = varying_effects(fit.snapshot)
+        if not effects:
+            raise SpecError("there are no random effects that vary: '~ normalized' has residuals")
+        caption = f"predicted random effects; {model}"
+        return qq_panels(effects, "random effect", caption, ax, figsize)
+    frame = _columns(fit, data, groups, formula)
+    values = pd.Series(residuals(fit.snapshot, kind))  # type: ignore[arg-type]
+    parts = values.groupby(_panel_names(frame, groups), sort=False)
+    samples = {name: part.to_numpy() for name, part in parts}
+    return qq_panels(samples, f"{kind} residual", f"{kind} residuals of {model}", ax, figsize)
+
+
+def _qq_formula(formula: str) -> tuple[str, tuple[str, ...]]:
+    """Of what the quantiles are, and the columns of the panels."""
+    parsed = parse_formula(formula)
+    kind = parsed.rhs.name if isinstance(parsed.rhs, Name) and parsed.lhs is None else ""
+    if kind not in (*KINDS, "ranef"):
+        told = f"on the right alone stands {', '.join(KINDS)} or ranef, '~ normalized | sex'"
+        raise FormulaError(told, formula, 0)
+    if kind == "ranef" and parsed.groups:
+        raise FormulaError("random effects have no panels of their own: '~ ranef'", formula, 0)
+    return kind, parsed.groups
 
 
 def _residual_formula(formula: str) -> tuple[str, str, tuple[str, ...]]:

@@ -11,13 +11,14 @@ import pandas as pd
 from ..core.fixed_effects.pooling import PooledInference, pooled_inference
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
+from ..show.report import Report, Reported
 from .fixed_effects import HypothesisTest, coefficient_table, inference_of, tested
 from .hypotheses import HypothesisLike
 from .means import MarginalMeans, means_of, of_means
 
 
 @dataclass(frozen=True)
-class Pooled:
+class Pooled(Reported):
     """Fits of one model to m completed data sets, by Rubin's rules.
 
     The tables are those of one fit, and take the same options: degrees of freedom are Barnard and
@@ -64,6 +65,11 @@ class Pooled:
         """Marginal means, as for one fit; covariates stand at their means in the first."""
         asked = pooled_inference([of_means(fit, **options) for fit in self.fits])
         return means_of(self.fits[0], asked, factors, by, at=at, weights=weights, level=level)
+
+    def _report(self) -> Report:
+        table = self.fixed_effects()
+        title = f"{len(self.fits)} fits of {self.fits[0].spec.fixed}, pooled"
+        return Report(title, [(table.attrs["caption"], table)])
 
     def __repr__(self) -> str:
         return f"<Pooled: {len(self.fits)} fits of {self.fits[0].spec.fixed}>"

@@ -16,6 +16,7 @@ from ..fit.components import Fit
 from ..fit.predict import new_rows
 from ..frame.incoming import FrameLike, as_frame
 from ..options import check_share, one_of
+from ..show.result_frame import ResultFrame
 from .fixed_effects import inference_of
 
 INTERVALS = ("confidence", "prediction")
@@ -127,5 +128,5 @@ def _errors(found: Predictions, rows: NewRows, interval: str, vcov: Array | None
 
 def _framed(fit: Fit, columns: dict[str, Array], data: pd.DataFrame | None) -> pd.DataFrame:
     if data is not None:
-        return pd.DataFrame(columns, index=data.index)
-    return pd.DataFrame({name: fit.by_row(values, name) for name, values in columns.items()})
+        return ResultFrame(columns, index=data.index)
+    return ResultFrame({name: fit.by_row(values, name) for name, values in columns.items()})

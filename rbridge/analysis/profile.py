@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.intervals.profile import Curve, Profiler
+from ..core.intervals.profile import Curve
 from ..core.parameters import theta
 from ..core.quantities.expressions import read
 from ..core.quantities.quantity import component_quantities
 from ..core.quantities.vocabulary import Vocabulary
-from ..errors import SpecError
+from ..errors import RBridgeError, SpecError
 from ..fit.components import Fit
+from ..fit.regression import in_words
+from ..many.profiles import profiles
+from ..many.progress import Progress
+from ..options import check_share
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Reported):
     """Profile likelihoods of some quantities of a fit.
 
     Attributes
     ----------
     by_name : mapping of str to Curve
     level : float
+    of : str
+        The fit, in words.
     """
 
     by_name: Mapping[str, Curve]
     level: float
+    of: str = ""
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -51,21 +60,35 @@ class Profile:
         """``lower``, ``estimate``, ``upper`` and ``note`` (an end that is a bound, and why)."""
         fields = ("lower", "estimate", "upper", "note")
         rows = [[getattr(curve, field) for field in fields] for curve in self.by_name.values()]
-        frame = pd.DataFrame(rows, index=list(self.by_name), columns=list(fields))
+        frame = ResultFrame(rows, index=list(self.by_name), columns=list(fields))
         frame.attrs["method"] = f"profile likelihood, {self.level:.0%}"
         return frame
 
-    def plot(self) -> Figure:
+    def plot(self, *, figsize: Any = None) -> Figure:
         """ζ against the value, a panel a quantity."""
-        from ..show.plots import profile_curves
+        from ..show.profiles import profile_curves
 
-        return profile_curves(self.by_name, self.level)
+        return profile_curves(self.by_name, self.level, f"profile likelihood, {self.of}", figsize)
+
+    def _report(self) -> Report:
+        table = self.conf_int()
+        if not table["note"].any():
+            table = table.drop(columns="note")
+        return Report("Profile likelihood", [(f"{self.level:.0%} intervals", table)])
 
     def __repr__(self) -> str:
-        return f"<Profile {self.level:.0%}: {', '.join(self.by_name)}>"
+        n = len(self.by_name)
+        what = f"{n} curve{'s' if n != 1 else ''}, {self.level:.0%} intervals"
+        return f"<Profile likelihood: {what} of {', '.join(self.by_name)}>"
 
 
-def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
+def profile(
+    fit: Fit,
+    *what: str,
+    level: float = 0.95,
+    n_jobs: int | None = None,
+    progress: Progress = True,
+) -> Profile:
     """Profile likelihoods of the components, or of anything derived from them.
 
     Parameters
@@ -76,10 +99,13 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
         ``beta``); by default every component and every correlation of random effects.
     level : float
         Of the interval that the curves must cover.
+    n_jobs, progress
+        A quantity a task; as for :meth:`rbridge.LmeResults.bootstrap`.
 
     Returns
     -------
     Profile
+        After Ctrl-C with the curves that were done.
 
     Raises
     ------
@@ -94,5 +120,10 @@ def profile(fit: Fit, *what: str, level: float = 0.95) -> Profile:
     wanted = read("\n".join(what), Vocabulary(snapshot)) if what else component_quantities(snapshot)
     if not theta(snapshot).names:
         raise SpecError("the model has no variance components: there is nothing to profile")
-    profiler = Profiler(snapshot)
-    return Profile({name: profiler.curve(q, level) for name, q in wanted.items()}, level)
+    check_share(level)
+    found = profiles(snapshot, wanted, level, n_jobs, progress)
+    for curve in found.values():
+        if isinstance(curve, RBridgeError):
+            raise curve
+    curves = {name: curve for name, curve in found.items() if isinstance(curve, Curve)}
+    return Profile(curves, level, in_words(snapshot))

@@ -15,8 +15,9 @@ from ..errors import DataError, SpecError
 from ..fit.components import Fit
 from ..many.bootstrap import Replicate
 from ..many.likelihood_ratio import likelihood_ratios
-from ..many.parallel import Progress
-from ..show.report import Report
+from ..many.progress import Progress
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 from .compare import compare
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def simulated_lrt(
     return SimulatedLRT((fit0, fit1), outcomes, n, entropy, interrupted)
 
 
-class SimulatedLRT:
+class SimulatedLRT(Reported):
     """A likelihood ratio beside those of responses drawn under the smaller model.
 
     Attributes
@@ -177,7 +178,7 @@ class SimulatedLRT:
         rows = {"simulated": self.p, f"χ²({self.df})": float(special.chdtrc(self.df, ratio))}
         if self.boundary.df:
             rows[self._mixture()] = float(mixture_p(ratio, self.boundary.df))
-        return pd.DataFrame({"L.Ratio": self.statistic, "p": pd.Series(rows)}, index=list(rows))
+        return ResultFrame({"L.Ratio": self.statistic, "p": pd.Series(rows)}, index=list(rows))
 
     def _mixture(self) -> str:
         return " + ".join(f"0.5 χ²({df})" for df in self.boundary.df)
@@ -210,9 +211,3 @@ class SimulatedLRT:
 
     def __repr__(self) -> str:
         return f"<SimulatedLRT: {self.statistic:.4g}, p = {self.p:.4g}, {self._caption()}>"
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()

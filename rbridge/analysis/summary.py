@@ -12,7 +12,8 @@ from ..errors import InformationError
 from ..fit.components import Fit
 from ..fit.vcov import with_names
 from ..model.structures import Structure
-from ..show.report import Part, Report
+from ..show.cells import Part
+from ..show.report import Report
 from .tidy import NLME
 
 FEW = 40  # independent groups; with fewer it matters by which degrees of freedom p is had
@@ -108,6 +109,7 @@ def _said(structure: Structure) -> str:
         f"{f.name}={value!r}"
         for f in fields(structure)  # type: ignore[arg-type]
         if f.name not in ("form", "blocks", "parts", "names")
+        and not (f.name == "value" and structure.r_class.startswith("pd"))  # where the search began
         and (value := getattr(structure, f.name)) is not None
         and value != f.default
     ]

@@ -14,6 +14,7 @@ from ..errors import RBridgeError, SpecError
 from ..fit.components import Fit
 from ..fit.vcov import METHODS, SOURCES
 from ..options import one_of
+from ..show.result_frame import ResultFrame
 from .derive import derived, values
 from .fixed_effects import fixed_effects, inference_of
 
@@ -78,7 +79,7 @@ def tidy(
         _fixed(fit, level, inference) if name == "fixed" else _random(fit, scale, level, method)
         for name in effects
     ]
-    frame = pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    frame = ResultFrame(pd.concat(frames, ignore_index=True)[list(COLUMNS)])
     frame.attrs["method"] = f"random part: standard errors by {SOURCES[method]}"
     return frame
 

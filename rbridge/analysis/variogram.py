@@ -13,6 +13,7 @@ from ..errors import SpecError
 from ..fit.components import Fit
 from ..model.structures import METRICS
 from ..options import one_of
+from ..show.result_frame import ResultFrame
 from .acf import row_order
 from .given import form_columns, given, group_codes, innermost, numbers, residuals_in_time
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 SPATIAL = ("corExp", "corGaus", "corLin", "corRatio", "corSpher")
 
 
-class Variogram(pd.DataFrame):  # type: ignore[misc]
+class Variogram(ResultFrame):
     """Columns ``dist variogram n_pairs``; ``attrs["caption"]`` says of what and within what."""
 
     @property
     def _constructor(self) -> Any:
-        return pd.DataFrame
+        return ResultFrame
 
     def plot(self, *, ax: Any = None, figsize: Any = None) -> Figure:
         """Semivariances against distance, the areas of the points as the numbers of pairs."""

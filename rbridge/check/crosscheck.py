@@ -9,9 +9,10 @@ correctness.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -19,8 +20,10 @@ from ..core.parameters import coefficient_names
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.vcov import with_names
-from ..show.junit import JUnitCase, junit
-from ..show.report import Part, Report
+from ..show.cells import Part
+from ..show.github import annotation
+from ..show.junit import JUnitCase, State, class_name, junit
+from ..show.report import Report, Reported
 from . import gaps
 from .answers import Answers, Reference, gather
 from .distance import aligned
@@ -35,7 +38,7 @@ GAPS = {"A": ("delta", "observed"), "B": ("observed", "expected"), "C": ("expect
 
 
 @dataclass(frozen=True)
-class Crosscheck:
+class Crosscheck(Reported):
     """The result of a cross-check.
 
     Attributes
@@ -51,6 +54,8 @@ class Crosscheck:
     provenance : mapping of str to str
     coefficients : mapping of str to str
         nlme's names of the coefficients that a label only numbers; shown beside the label.
+    seconds : float
+        What the checking took, without the fit.
     """
 
     title: str
@@ -58,6 +63,7 @@ class Crosscheck:
     findings: tuple[Finding, ...]
     provenance: Mapping[str, str]
     coefficients: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def code(self) -> Verdict:
@@ -90,6 +96,16 @@ class Crosscheck:
             return "The numbers agree, as far as they can be compared without lmeInfo."
         return "The numbers agree."
 
+    def headline(self) -> str:
+        """The model and the verdict in one line."""
+        return f"{self.code.mark} {self.title}: {self.verdict}"
+
+    def annotations(self) -> str:
+        """What is wrong, and what is to be looked at, as GitHub's workflow commands."""
+        order = [f for level in _LEVELS for f in self.findings if f.level == level]
+        told = [annotation(_LEVELS[f.level], f.text, f"{f.code}: {self.title}") for f in order]
+        return "\n".join(told)
+
     def finding(self, code: str) -> Finding:
         """The finding of that code.
 
@@ -117,29 +133,20 @@ class Crosscheck:
         }
         return json.dumps(content, indent=2, ensure_ascii=False)
 
-    def to_markdown(self) -> str:
-        """For a pull-request comment."""
-        return self._report().to_markdown()
-
     def to_junit(self) -> str:
-        """JUnit XML: one test case a finding."""
-        return junit(self.title, [_junit_case(finding) for finding in self.findings])
+        """JUnit XML: one test case a finding; versions and verdict are the suite's properties."""
+        group = class_name("rbridge", self.title)
+        cases = [_junit_case(finding, group) for finding in self.findings]
+        properties = {"model": self.title, "verdict": self.verdict, **self.provenance}
+        return junit(self.title, cases, seconds=self.seconds, properties=properties)
 
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
-
-    def to_html(self) -> str:
-        """HTML without external resources."""
-        return self._report().to_html()
-
-    def plot(self) -> Figure:
+    def plot(self, *, figsize: Any = None) -> Figure:
         """The gaps on a log axis with their tolerances."""
-        from ..show.plots import crosscheck_gaps
+        from ..show.gaps import crosscheck_gaps
 
         compared = {gap: (f"{a} − {b}", CHECK[gap].value) for gap, (a, b) in GAPS.items()}
         table = with_names(self.table, self.coefficients)
-        return crosscheck_gaps(table, compared, f"Cross-check: {self.title}")
+        return crosscheck_gaps(table, compared, f"cross-check of {self.title}", figsize)
 
     def _report(self) -> Report:
         present = [gap for gap in GAPS if gap in self.table]
@@ -152,22 +159,25 @@ class Crosscheck:
         parts.append(("Findings", f"{lines(self.findings)}\n{self.verdict}"))
         return Report(f"Cross-check: {self.title}", parts)
 
-    __str__ = to_text
-    _repr_html_ = to_html
 
-
+_LEVELS: dict[str, Literal["error", "warning"]] = {
+    FAILURE: "error",
+    UNCHECKED: "error",
+    WARNING: "warning",
+}
+_STATES: dict[str, State] = {FAILURE: "failure", UNCHECKED: "error"}
 _SENTENCES = {
     Verdict.DISAGREE: "THE NUMBERS DISAGREE.",
     Verdict.UNCHECKED: "The numbers could not be checked.",
 }
 
 
-def _junit_case(finding: Finding) -> JUnitCase:
-    if finding.level == FAILURE:
-        return JUnitCase(finding.code, "failure", finding.text)
-    if finding.size is None:
-        return JUnitCase(finding.code, "skipped", finding.text)
-    return JUnitCase(finding.code, "passed", output=finding.text)
+def _junit_case(finding: Finding, group: str) -> JUnitCase:
+    told = lines([finding])
+    state = _STATES.get(finding.level, "skipped" if finding.size is None else "passed")
+    if state == "passed":
+        return JUnitCase(finding.code, state, output=told, classname=group)
+    return JUnitCase(finding.code, state, finding.text, told, classname=group)
 
 
 def crosscheck(
@@ -183,6 +193,7 @@ def crosscheck(
     lmeinfo : bool, optional
         Whether to ask ``fit.lmeinfo``; by default up to 20 000 rows.
     """
+    start = time.perf_counter()
     answers = gather(fit, reference, lmeinfo)
     findings = (
         *gaps.convergence(fit),
@@ -192,7 +203,8 @@ def crosscheck(
         *gaps.rest_of_lmeinfo(answers),
     )
     called = coefficient_names(fit.snapshot)
-    return Crosscheck(_title(fit), _table(answers), findings, fit.provenance, called)
+    seconds = time.perf_counter() - start
+    return Crosscheck(_title(fit), _table(answers), findings, fit.provenance, called, seconds)
 
 
 def _title(fit: Fit) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..core.collinearity import collinearity
@@ -16,6 +17,7 @@ from ..core.parameters import coefficient_names, tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
 from ..errors import InformationError
 from ..fit.components import Fit
+from ..show.report import Report, Reported
 from .findings import NOTE, OK, WARNING, Finding, lines
 
 ZERO_SHARE = 1e-6  # of the residual variance: a component below it is on the boundary
@@ -30,7 +32,7 @@ WIDE_PAR = 5.0  # se of an unconstrained parameter that ran away; its value depe
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Reported):
     """Findings about one fit.
 
     Attributes
@@ -48,10 +50,16 @@ class Diagnosis:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
-    def __str__(self) -> str:
+    def _report(self) -> Report:
+        rows = [(f.level, f.code, f.text) for f in self.findings]
+        table = pd.DataFrame(rows, columns=["level", "what", "finding"]).set_index("level")
+        return Report("Diagnosis", [("", table)])
+
+    def to_text(self) -> str:
+        """For a terminal: one line a finding."""
         return lines(self.findings) + "\n"
 
-    __repr__ = __str__
+    __repr__ = to_text
 
 
 def diagnose(fit: Fit) -> Diagnosis:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from ..errors import SpecError
 
+SMALL = 1e-3  # of the largest gap: what lies closer is not worth a word
+
 
 def aligned(values: pd.Series, names: pd.Index) -> pd.Series:
     """The values in the order of the names; a name that only one side has is an error."""
@@ -35,3 +37,36 @@ def largest(difference: Any, unit: Any) -> float:
     """Largest difference in units of these sizes; where a size is zero, as it is."""
     size, unit = np.abs(np.asarray(difference, float)), np.abs(np.asarray(unit, float))
     return float(np.max(size / np.where(unit == 0, 1.0, unit), initial=0.0))
+
+
+def farthest(
+    one: pd.Series, other: pd.Series, who: tuple[str, str], what: str = "", most: int = 3
+) -> tuple[tuple[str, ...], str]:
+    """Which components lie furthest apart, and both their numbers.
+
+    Parameters
+    ----------
+    one, other : Series
+        With the same names in the same order.
+    who : (str, str)
+        What each is from.
+    what : str
+        What the numbers are.
+    most : int
+        Components to name.
+
+    Returns
+    -------
+    names : tuple of str
+    text : str
+        ``sigma_sq: standard error 4 (expected), 2 (lmeInfo), +1 relative``.
+    """
+    apart = (one - other) / other.abs().where(other != 0, 1.0)
+    size = apart.abs().fillna(np.inf).sort_values(ascending=False, kind="stable").head(most)
+    far = size[size >= size.max() * SMALL]
+    told = [
+        f"{name}: {what}{one[name]:.10g} ({who[0]}), {other[name]:.10g} ({who[1]}), "
+        f"{apart[name]:+.2g} relative"
+        for name in far.index
+    ]
+    return tuple(map(str, far.index)), "; ".join(told)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ..core.collinearity import collinearity
 from ..core.fitting.shortfall import shortfall
 from ..errors import InformationError, LmeInfoUnsupported
 from ..fit.components import Fit
+from ..fit.vcov import VarcompVcov
 from .answers import Answers
 from .diagnose import LOST, diagnose, weights_move
-from .distance import aligned, largest, relative_difference
+from .distance import aligned, farthest, largest, relative_difference
 from .findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
 from .tolerances import CHECK
 
 TOLERANCE = CHECK["C"].value
+_SE = "standard error "
 LAST_UPDATE = 1e-5  # of the log-likelihood: how far one more update of fitted(.) may move it
 
 
@@ -134,11 +138,22 @@ def gap_c(answers: Answers) -> Finding:
     if not answers.has("lmeInfo"):
         level = UNCHECKED if answers.uninstalled else NOTE
         return Finding("C", level, None, f"no reference: {answers.why_not('lmeInfo')}")
-    return _compared("C", answers, "expected", answers.vcov("lmeInfo").cov)
+    return _compared("C", answers, "expected", answers.vcov("lmeInfo"))
 
 
-def _compared(code: str, answers: Answers, kind: str, theirs: pd.DataFrame) -> Finding:
-    """Two covariances by one formula; near singularity, the informations they invert."""
+def _compared(code: str, answers: Answers, kind: str, theirs: VarcompVcov) -> Finding:
+    """Two covariances by one formula, and the components that lie furthest apart."""
+    finding = _by_one_formula(code, answers, kind, theirs.cov)
+    ours = answers.vcov(kind).se
+    names, told = farthest(ours, aligned(theirs.se, ours.index), (kind, "lmeInfo"), _SE)
+    if finding.level == FAILURE:
+        return replace(finding, text=f"{finding.text}; {told}", parameters=names)
+    named = finding.size and code != "C"  # of C the table of standard errors tells
+    return replace(finding, parameters=names[:1]) if named else finding
+
+
+def _by_one_formula(code: str, answers: Answers, kind: str, theirs: pd.DataFrame) -> Finding:
+    """Near singularity, the informations that the covariances invert are compared."""
     what = f"{kind} information here and by lmeInfo"
     size = relative_difference(answers.vcov(kind).cov, theirs)
     if size <= TOLERANCE:
@@ -174,11 +189,14 @@ def rest_of_lmeinfo(answers: Answers) -> list[Finding]:
     size = largest(ours - theirs, theirs)
     level = OK if size <= CHECK["estimates"].value else FAILURE
     text = f"components here and by lmeInfo: {size:.1g} apart"
-    estimates = Finding("estimates", level, size, text)
+    names, told = farthest(ours, theirs, ("here", "lmeInfo"))
+    text = f"{text}; {told}" if level == FAILURE else text
+    far = names if level == FAILURE else names[: bool(size)]
+    estimates = Finding("estimates", level, size, text, far)
     if not answers.has("average"):
         return [estimates]
     try:
-        average = answers.lmeinfo.varcomp_vcov("average").cov
+        average = answers.lmeinfo.varcomp_vcov("average")
     except LmeInfoUnsupported as error:
         return [Finding("C average", NOTE, None, f"no reference: {error}"), estimates]
     return [_compared("C average", answers, "average", average), estimates]

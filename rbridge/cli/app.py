@@ -19,12 +19,13 @@ from .arguments import (
     ENGINE,
     FIT_FORMATS,
     FOLDER,
-    FORMATS,
     JOBS,
     KINDS,
     OUTPUT,
+    TIMEOUT,
     fixed_effects_options,
     model_options,
+    report_options,
 )
 from .faults import in_one_block
 
@@ -107,8 +108,8 @@ def bootstrap(ctx: click.Context, **options: Any) -> None:
 @click.option("--against", type=ANY_PATH, metavar="FOLDER", help="Records.")
 @click.option("--no-r", is_flag=True, help="With --against: only the native core.")
 @JOBS
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text")
-@click.option("-o", "--output", type=OUTPUT, help="Write there, not to standard output.")
+@TIMEOUT
+@report_options()
 @click.pass_context
 def crosscheck(ctx: click.Context, **options: Any) -> None:
     """Compare nlme's apVar, the exact informations and lmeInfo.
@@ -117,6 +118,9 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
     --suite, or of the records --against which today's R and the native core are held. With both,
     a model that has changed since its record, or has none, and a record that no model is of are
     named.
+
+    One run writes several reports: --output junit:a.xml --output html:a.html. Without a form,
+    --format decides, else the file's ending, else it is text.
 
     Exit status: 0 the numbers agree, 1 they disagree, 2 they could not be checked.
     """
@@ -131,9 +135,16 @@ def crosscheck(ctx: click.Context, **options: Any) -> None:
 @click.option("--yes", is_flag=True, help="Overwrite records that would change.")
 @ENGINE
 @JOBS
+@TIMEOUT
 @click.pass_context
 def record(
-    ctx: click.Context, suite: Path, output: Path, yes: bool, jobs: int, engine: str | None
+    ctx: click.Context,
+    suite: Path,
+    output: Path,
+    yes: bool,
+    jobs: int,
+    engine: str | None,
+    timeout: float | None,
 ) -> None:
     """Store R's answers about a suite, one JSON file a model.
 
@@ -144,7 +155,7 @@ def record(
     """
     from .suite import record_suite
 
-    ctx.exit(record_suite(suite, output, jobs, engine, yes))
+    ctx.exit(record_suite(suite, output, jobs, engine, yes, timeout))
 
 
 @main.group()
@@ -193,18 +204,19 @@ def doctor(ctx: click.Context, as_json: bool, strict: bool, pins: str | None, fi
 
 
 @main.command()
-@click.option("-o", "--output", type=OUTPUT, help="Write there: .html, .json, .xml, .txt.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "junit", "html"]))
+@report_options()
 @click.option("--no-r", is_flag=True, help="Only what needs no R, on the fits that are shipped.")
 @click.pass_context
-def qualify(ctx: click.Context, output: Path | None, form: str | None, no_r: bool) -> None:
+def qualify(ctx: click.Context, **options: Any) -> None:
     """Prove this installation: its files, its operation, and some 600 published figures.
+
+    The ending of -o FILE names the form (.html, .json, .xml, .md, .txt) where nothing else does.
 
     Exit status: 0 all agree, 1 a number disagrees, 2 something could not be checked.
     """
     from .qualify import show_qualification
 
-    ctx.exit(show_qualification(output, form, no_r))
+    ctx.exit(show_qualification(**options))
 
 
 @main.command()

@@ -10,9 +10,10 @@ import click
 
 from ..model.spec import METHODS, NA_ACTIONS
 from ..options import ENGINES
+from ..suite.limit import is_timeout
 from .output import OutputFile, OutputFolder
+from .reports import FORMS, ReportFile
 
-FORMATS = ("text", "json", "markdown", "junit", "html")
 OUTPUT = OutputFile()
 FOLDER = OutputFolder()
 ANY_PATH = click.Path(path_type=Path)
@@ -26,8 +27,30 @@ MEAN_WEIGHTS = ("equal", "proportional", "cells")
 HOW = ("pairwise", "reference", "consecutive", "polynomial")
 ADJUSTMENTS = ("none", "bonferroni", "holm", "tukey", "dunnett", "mvt")
 KINDS = ("percentile", "basic", "bca")  # a test holds them to what the package knows
+
+
+class Seconds(click.ParamType):
+    """A time limit."""
+
+    name = "SECONDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not is_timeout(seconds):
+            self.fail(f"{value!r} is no positive number of seconds", param, ctx)
+        return seconds
+
+
 JOBS = click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes."
+)
+TIMEOUT = click.option(
+    "--timeout",
+    type=Seconds(),
+    help="For each model; a longer one could not be checked.",
 )
 ENGINE = click.option(
     "--engine",
@@ -52,6 +75,21 @@ def model_options(*, required: bool = True) -> Callable[[Any], Any]:
         click.option("--na-action", type=click.Choice(NA_ACTIONS), default=NA_ACTIONS[0]),
     ]
 
+    return _decorated(options)
+
+
+def report_options() -> Callable[[Any], Any]:
+    """Which forms of a report go where."""
+    options = [
+        click.option("--format", "form", type=click.Choice(FORMS), help="Of -o FILE too."),
+        click.option(
+            *("-o", "--output", "outputs"),
+            type=ReportFile(),
+            multiple=True,
+            help="In place of standard output, any number: junit:a.xml, html:a.html, text:-.",
+        ),
+        click.option("--github", is_flag=True, help="Annotations and job summary too."),
+    ]
     return _decorated(options)
 
 

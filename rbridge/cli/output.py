@@ -22,7 +22,7 @@ class OutputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path: Path = super().convert(value, param, ctx)
-        check_file(path, _option(param))
+        check_file(path, option_of(param))
         return path
 
 
@@ -34,11 +34,12 @@ class OutputFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path: Path = super().convert(value, param, ctx)
-        check_folder(path, _option(param))
+        check_folder(path, option_of(param))
         return path
 
 
-def _option(param: click.Parameter | None) -> str:
+def option_of(param: click.Parameter | None) -> str:
+    """The option as it may be written, for messages."""
     return param.opts[0] if param is not None else "-o"
 
 

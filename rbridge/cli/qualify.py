@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-
-import click
+from functools import partial
 
 from ..check.verdict import Verdict
-from ..files import write_whole
-from ..options import one_of
 from ..qualify.proof import Proof
-from ..qualify.report import ENDINGS, FORMS
+from ..qualify.report import FORMS, SUMMARY, to_annotations, to_markdown
 from ..qualify.run import qualify
 from ..qualify.words import headline
+from .reports import Target, targets, tell_github, write_reports
 
 
-def show_qualification(output: Path | None, form: str | None, no_r: bool) -> Verdict:
-    """Qualify, and write the report in the form that the file's ending or ``--format`` names."""
-    written = _form(output, form)
+def show_qualification(
+    outputs: Sequence[Target], form: str | None, github: bool, no_r: bool
+) -> Verdict:
+    """Qualify, and write the reports."""
+    to = targets(outputs, form, default=SUMMARY)
     with _progress() as tick:
         found = qualify(with_r=not no_r, tick=tick)
-    text = FORMS[written](found)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_whole(output, text)
-        click.echo(f"{headline(found)}: see {output}")
+    write_reports({name: partial(of, found) for name, of in FORMS.items()}, to, headline(found))
+    if github:
+        tell_github(to_annotations(found), to_markdown(found))
     return found.code
-
-
-def _form(output: Path | None, form: str | None) -> str:
-    if form is not None:
-        return form
-    if output is None:
-        return "summary"
-    return ENDINGS[one_of(output.suffix.lower(), ENDINGS, f"{output}: without --format the ending")]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,15 +20,20 @@ from ..datasets.sources import is_shipped
 from ..errors import RNotFoundError, SpecError
 from ..files import write_whole
 from ..r.locate import r_home
+from ..r.session import isolated_batch
+from ..show.cells import filled
 from ..suite.against import paired
 from ..suite.cases import Case, load_suite
+from ..suite.circumstances import circumstances
 from ..suite.drift import check_record
+from ..suite.limit import within
 from ..suite.record import Recording
 from ..suite.report import SuiteReport
 from ..suite.rerecord import record_or_tell
 from ..suite.run import Outcome, check_case, explained, run
 from ..suite.starter import starter
 from .model import fit_model
+from .reports import FORMS, Target, targets, tell_github, write_reports
 
 
 def show_crosscheck(
@@ -36,22 +41,34 @@ def show_crosscheck(
     against: Path | None,
     no_r: bool,
     jobs: int,
-    form: str,
-    output: Path | None,
+    timeout: float | None,
+    form: str | None,
+    outputs: Sequence[Target],
+    github: bool,
     **model: Any,
 ) -> Verdict:
-    """One model, a suite or records checked, and the report written."""
+    """One model, a suite or records checked, and the reports written."""
     _check_asked(suite, against, no_r, model)
+    to = targets(outputs, form, unknown="text")
     report: SuiteReport | Crosscheck
     if against:
-        report = _record_report(against, suite, jobs, not no_r, model["engine"])
+        report = _record_report(against, suite, jobs, not no_r, model["engine"], timeout)
     elif suite:
-        report = _suite_report(suite, jobs, model["engine"])
+        report = _suite_report(suite, jobs, model["engine"], timeout)
     else:
-        check = fit_model(**model).crosscheck()
-        report = replace(check, findings=explained(check.findings, check.table))
-    _write(getattr(report, f"to_{form}")(), output)
+        report = _checked(timeout, model)
+    forms = {name: getattr(report, f"to_{name}") for name in FORMS}
+    write_reports(forms, to, report.headline())
+    if github:
+        tell_github(report.annotations(), report.to_markdown())
     return report.code
+
+
+def _checked(timeout: float | None, model: Mapping[str, Any]) -> Crosscheck:
+    """One model; where it has a limit, R must be one that can be stopped."""
+    with nullcontext() if timeout is None else isolated_batch():
+        check = within(timeout, lambda: fit_model(**model).crosscheck())
+    return replace(check, findings=explained(check.findings, check.table))
 
 
 def _check_asked(
@@ -70,20 +87,27 @@ def _check_asked(
         raise SpecError("DATA needs --fixed, the formula of the fixed effects")
 
 
-def _suite_report(path: Path, jobs: int, engine: str | None) -> SuiteReport:
-    cases = _cases(path, engine)
+def _suite_report(path: Path, jobs: int, engine: str | None, timeout: float | None) -> SuiteReport:
+    cases = _cases(path, engine, timeout)
     with _progress(len(cases)) as tick:
-        return SuiteReport(path.name, run(cases, check_case, jobs, tick))
+        found = run(cases, check_case, jobs, tick)
+    return SuiteReport(path.name, found, about=circumstances(path.parent))
 
 
-def _cases(path: Path, engine: str | None) -> tuple[Case, ...]:
-    """The models of a suite, all by one engine where the command line names one."""
-    cases = load_suite(path)
-    return cases if engine is None else tuple(replace(case, engine=engine) for case in cases)
+def _cases(path: Path, engine: str | None, timeout: float | None) -> tuple[Case, ...]:
+    """The models of a suite; the command line's engine and time limit go before the file's."""
+    given = {"engine": engine, "timeout": timeout}
+    said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return tuple(replace(case, **said) for case in load_suite(path))
 
 
 def _record_report(
-    folder: Path, suite: Path | None, jobs: int, with_r: bool, engine: str | None
+    folder: Path,
+    suite: Path | None,
+    jobs: int,
+    with_r: bool,
+    engine: str | None,
+    timeout: float | None,
 ) -> SuiteReport:
     """Records by themselves, or against the suite that they should be of."""
     cases = None if suite is None else load_suite(suite)
@@ -92,10 +116,12 @@ def _record_report(
             f"no R here ({missing}): the native core alone is held against {folder}", err=True
         )
         with_r = False
-    items = paired(folder, with_r, cases, str(suite or ""), engine)
+    paired_off = paired(folder, with_r, cases, str(suite or ""), engine)
+    items = [replace(file, limit=timeout) for file in paired_off]
     title = str(folder) if suite is None else f"{suite.name} against {folder}"
     with _progress(len(items)) as tick:
-        return SuiteReport(title, run(items, check_record, jobs, tick), recorded=True)
+        found = run(items, check_record, jobs, tick)
+    return SuiteReport(title, found, True, circumstances((suite or folder / "x").parent))
 
 
 def _why_no_r() -> str:
@@ -107,13 +133,6 @@ def _why_no_r() -> str:
     except RNotFoundError as error:
         return str(error).split(":")[0]
     return ""
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=not text.endswith("\n"))
-    else:
-        write_whole(output, text)
 
 
 @contextmanager
@@ -135,10 +154,15 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], object]]:
 
 
 def record_suite(
-    suite: Path, folder: Path, jobs: int, engine: str | None, overwrite: bool
+    suite: Path,
+    folder: Path,
+    jobs: int,
+    engine: str | None,
+    overwrite: bool,
+    timeout: float | None,
 ) -> Verdict:
     """R's answers about every model of a suite, one JSON file each."""
-    cases = _cases(suite, engine)
+    cases = _cases(suite, engine, timeout)
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [] if engine is None else ["--engine", engine]
     command = shlex.join(["rbridge", "record", "--suite", str(suite), "-o", str(folder), *chosen])
@@ -155,9 +179,10 @@ def _tell_recorded(outcomes: Sequence[Outcome], folder: Path) -> None:
     for outcome in outcomes:
         bad = outcome.code != Verdict.AGREE
         if bad:
-            click.echo(f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}", err=True)
+            told = f"{outcome.where}: {outcome.name}: {outcome.findings[0].text}"
+            click.echo(filled(told), err=True)
         for finding in outcome.findings[1:]:
-            click.echo(f"  {outcome.name}: {finding.text}", err=bad)
+            click.echo(filled(f"{outcome.name}: {finding.text}", "  "), err=bad)
     names = {outcome.name for outcome in outcomes}
     for path in sorted(folder.glob("*.json")):
         if path.stem not in names:
@@ -170,4 +195,8 @@ def start_suite(data: str, output: Path | None) -> None:
         raise SpecError(f"{output} exists already: move it or choose another name")
     folder = output.parent if output else Path(".")
     place = data if is_shipped(data) else os.path.relpath(data, folder)
-    _write(starter(place, folder), output)
+    text = starter(place, folder)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(output, text)

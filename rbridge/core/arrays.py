@@ -15,3 +15,9 @@ def group_starts(codes: Array) -> Array:
     first = np.ones(len(codes), dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=first[1:])
     return np.flatnonzero(first)
+
+
+def lasting(array: Array) -> Array:
+    """The array itself, which nobody can write to from now on: for what is computed once."""
+    array.flags.writeable = False
+    return array

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from ..errors import SnapshotError
-from .arrays import Array
+from .arrays import Array, lasting
 from .derivatives import complex_step
 from .snapshot import ApVar, CorStruct, FitSnapshot, PdBlock, RandomLevel
 from .unconstrained import (
@@ -28,6 +29,8 @@ from .unconstrained import (
     var_unconstrained,
     vech,
 )
+
+_MOST_BASES = 256  # kept; a program has few models and each few levels
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,19 @@ def block_labels(block: PdBlock) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=256)
 def block_basis(block: PdBlock) -> Array:
     """The (n_e, q, q) matrices E with D = Σ θ_e E_e of one block, in the order of its labels."""
     q = len(block.names)
     eye = np.eye(q)
     if block.pd_class == "pdIdent":
-        return eye[None]
+        return lasting(eye[None])
     if block.pd_class == "pdCompSymm":
-        return np.stack([eye, 1 - eye])
+        return lasting(np.stack([eye, 1 - eye]))
     if block.pd_class == "pdDiag":
-        return np.stack([np.outer(row, row) for row in eye])
+        return lasting(np.stack([np.outer(row, row) for row in eye]))
     pairs = [np.outer(eye[i], eye[j]) for i, j in zip(*vech(q))]
-    return np.stack([np.maximum(pair, pair.T) for pair in pairs])
+    return lasting(np.stack([np.maximum(pair, pair.T) for pair in pairs]))
 
 
 def tau_basis(level: RandomLevel) -> tuple[tuple[str, ...], Array]:
@@ -113,6 +117,24 @@ def tau_basis(level: RandomLevel) -> tuple[tuple[str, ...], Array]:
     E : (n_e, q, q) array
         Zeros and ones; no two of the matrices overlap.
     """
+    return _basis(level)[:2]
+
+
+_Basis = tuple[tuple[str, ...], Array, tuple[str, ...]]  # labels, E, kinds
+_BASES: dict[tuple[str, tuple[str, ...], tuple[PdBlock, ...]], _Basis] = {}
+
+
+def _basis(level: RandomLevel) -> _Basis:
+    """:func:`tau_basis` and the kinds, made once for all levels that are named alike."""
+    key = (level.group, level.names, level.blocks)
+    if key not in _BASES:
+        if len(_BASES) >= _MOST_BASES:
+            _BASES.clear()
+        _BASES[key] = _made_basis(level)
+    return _BASES[key]
+
+
+def _made_basis(level: RandomLevel) -> _Basis:
     labels: list[str] = []
     basis = []
     q = len(level.names)
@@ -124,7 +146,9 @@ def tau_basis(level: RandomLevel) -> tuple[tuple[str, ...], Array]:
         E[np.ix_(range(len(small)), at, at)] = small
         basis.append(E)
         labels += [f"Tau.{level.group}.{label}" for label in block_labels(block)]
-    return tuple(labels), np.concatenate(basis)
+    E = lasting(np.concatenate(basis))
+    kinds = tuple("variance" if e.trace() else "covariance" for e in E)
+    return tuple(labels), E, kinds
 
 
 def _read(D: Array, E: Array) -> Array:
@@ -167,10 +191,10 @@ def theta(snapshot: FitSnapshot) -> Theta:
     values: list[Array] = []
     kinds: list[str] = []
     for level in snapshot.levels:
-        labels, E = tau_basis(level)
+        labels, E, ranges = _basis(level)
         names += labels
         values.append(_read(level.D, E))
-        kinds += ["variance" if e.trace() else "covariance" for e in E]
+        kinds += ranges
     if cor := free_cor(snapshot):
         names += _numbered("cor_params", len(cor.names))
         values.append(cor.values)

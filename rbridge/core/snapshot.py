@@ -33,7 +33,7 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         value = getattr(obj, name)
         if value is None:
             continue
-        array = value if _is_owned(value) else np.array(value, order="C")
+        array = value if _is_owned(value) else np.array(value, order="F")
         if not array.size and array.ndim < len(shape):  # nested lists keep no width of no rows
             array = np.empty([n or 0 for n in shape], dtype=array.dtype)
         where = f"{type(obj).__name__}.{name}"
@@ -51,6 +51,16 @@ def _is_owned(value: Any) -> bool:
     """Whether a snapshot made this very array, and it is still as it was made."""
     known = _OWNED.get(id(value))
     return known is not None and known() is value and not value.flags.writeable
+
+
+def _are_positions(rows: Array) -> bool:
+    """Whether they are distinct and none is negative."""
+    if (rows < 0).any():
+        return False
+    if (rows[1:] > rows[:-1]).all():
+        return True
+    spread = int(rows.max()) < 16 * len(rows)  # else the counts would take too much memory
+    return bool(np.bincount(rows).max() == 1) if spread else len(np.unique(rows)) == len(rows)
 
 
 def _forget(key: int, _: object) -> None:
@@ -372,7 +382,7 @@ class FitSnapshot:
         one_per_coef = {name: (p,) for name in ("beta", "std_error", "df")}
         _own(self, y=(n,), X=(n, p), vcov=(p, p), rows=(n,), **one_per_coef)
         _own(self, fitted=(n, 1 + len(self.levels)))
-        if self.rows.dtype.kind != "i" or len(np.unique(self.rows)) < n or (self.rows < 0).any():
+        if self.rows.dtype.kind != "i" or not _are_positions(self.rows):
             raise SnapshotError("FitSnapshot.rows must be distinct positions from 0 on")
         parts: list[Any] = [*self.levels, *self.var, *([self.cor] if self.cor else [])]
         for part in parts:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import expm
 
 from ..errors import SnapshotError
-from .arrays import Array
+from .arrays import Array, lasting
 from .snapshot import CorStruct, VarFunc
 
 UNSTRUCTURED = ("pdLogChol", "pdSymm")  # coded as pdNatural where apVar says natural
@@ -44,10 +45,11 @@ def upper_by_row(q: int) -> tuple[Array, Array]:
     return np.triu_indices(q, 1)
 
 
+@lru_cache
 def vech(q: int) -> tuple[Array, Array]:
     """Positions (1,1), (1,2), (2,2), (1,3) …: upper triangle by column, the order of θ."""
     column, row = np.tril_indices(q)
-    return row, column
+    return lasting(row), lasting(column)
 
 
 def _symmetric(diagonal: Array, upper: Array, positions: tuple[Array, Array]) -> Array:

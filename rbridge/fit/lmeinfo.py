@@ -58,5 +58,12 @@ class LmeInfo:
         """Why lmeInfo cannot serve this model; empty where it can."""
         return lmeinfo.unsupported(self._snapshot)
 
+    def __repr__(self) -> str:
+        version = self._snapshot.provenance.get("lmeInfo", "")
+        how = self.unsupported() or "fisher_info(), varcomp_vcov(), extract_varcomp()"
+        if not self.unsupported() and self._held is None:
+            how = "not from a file: it needs the fit in R"
+        return f"<R's lmeInfo {version}".rstrip() + f" for this fit: {how}>"
+
     def _fitted(self) -> Fitted:
         return in_r(self._held, "lmeInfo", LmeInfoUnsupported)

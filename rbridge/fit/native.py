@@ -94,9 +94,9 @@ def _df(prepared: FitSnapshot) -> Array:
 
 def doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
     """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
-    X = prepared.X
-    size = np.sqrt(np.einsum("ij,ij->j", X, X))
-    if not size.all() or np.linalg.eigvalsh(X.T @ X / np.outer(size, size))[0] < _SUSPECT:
+    cross = prepared.X.T @ prepared.X
+    size = np.sqrt(np.diag(cross))
+    if not size.all() or np.linalg.eigvalsh(cross / np.outer(size, size))[0] < _SUSPECT:
         return True
     if not prepared.levels or spec.control.get("allow.n.lt.q", False):
         return False

@@ -16,6 +16,8 @@ from ..frame.incoming import FrameLike, as_frame
 from ..model.spec import ModelSpec
 from ..options import check_share, one_of
 from ..r.nlme import Fitted
+from ..show.cells import Part
+from ..show.report import Report, Reported
 from .live import in_r
 from .predict import predict_new
 from .vcov import square
@@ -67,6 +69,7 @@ class FittedModel:
 
     @property
     def tvalues(self) -> pd.Series:
+        """:attr:`params` over :attr:`bse`."""
         return (self.params / self.bse).rename("t")
 
     @property
@@ -126,6 +129,7 @@ class FittedModel:
 
     @property
     def converged(self) -> bool:
+        """Whether the search says that it found the optimum."""
         return self.snapshot.converged
 
     @property
@@ -154,6 +158,7 @@ class FittedModel:
 
     @property
     def aic(self) -> float:
+        """Akaike's criterion, as R's ``AIC``: 2k − 2ℓ with k from :attr:`df_model`."""
         return 2 * self.df_model - 2 * self.llf
 
     @property
@@ -165,6 +170,7 @@ class FittedModel:
 
     @property
     def nobs(self) -> int:
+        """Rows that the model was fitted to."""
         return self.snapshot.n
 
     @property
@@ -178,13 +184,13 @@ class FittedModel:
         return self.snapshot.sigma**2
 
     @property
-    def random_effects(self) -> dict[str, pd.DataFrame]:
+    def random_effects(self) -> RandomEffects:
         """Predicted random effects by grouping level, outermost first: groups × effects."""
         labels = group_labels(self.snapshot)
-        return {
-            level.group: pd.DataFrame(level.b, index=names, columns=list(level.names))
+        return RandomEffects(
+            (level.group, pd.DataFrame(level.b, index=names, columns=list(level.names)))
             for level, names in zip(self.snapshot.levels, labels)
-        }
+        )
 
     def by_row(self, values: Any, name: str) -> pd.Series:
         """Values in snapshot order as a Series in the order of the user's frame."""
@@ -270,6 +276,20 @@ class FittedModel:
         return predict_new(self.in_r("new data"), as_frame(new_data), chosen, unseen)
 
 
+class RandomEffects(dict[str, pd.DataFrame], Reported):
+    """Predicted random effects (BLUPs) by grouping level: groups × effects."""
+
+    def _report(self) -> Report:
+        parts: list[tuple[str, Part]] = [
+            (f"{len(table)} groups of {group}", table) for group, table in self.items()
+        ]
+        return Report("Predicted random effects", parts or [("", "The model has none.")])
+
+    def __repr__(self) -> str:
+        parts = [f"{g} ({len(t)} groups: {', '.join(t.columns)})" for g, t in self.items()]
+        return f"<RandomEffects of {'; '.join(parts) or 'no level'}; a frame by each name>"
+
+
 def group_labels(snapshot: FitSnapshot) -> list[list[str]]:
     """The groups of each level by name: nlme's, but that a group used twice is named once.
 
@@ -286,3 +306,10 @@ def group_labels(snapshot: FitSnapshot) -> list[list[str]]:
             labels.append(found[k][holder] + ("" if twice else own) if own != label else label)
         found.append(labels)
     return found
+
+
+def in_words(snapshot: FitSnapshot) -> str:
+    """The model for a caption: its formula, whose random effects it has, and the method."""
+    groups = ", ".join(level.group for level in snapshot.levels)
+    random = f"random effects of {groups}" if groups else ""
+    return ", ".join(filter(None, (snapshot.spec.get("fixed"), random, snapshot.method)))

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from ..core import delta
 from ..core.intervals import nlme as intervals
 from ..errors import DataError, SpecError
-from ..show.report import Report
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ FOR = {"Fisher's z": "correlations", "logit": "proportions"}
 
 
 @dataclass(frozen=True)
-class NamedApVar:
+class NamedApVar(Reported):
     """nlme's ``apVar`` with its names.
 
     Attributes
@@ -53,14 +54,8 @@ class NamedApVar:
         pars = ("Pars: the parameters on nlme's own scale", self.pars.to_frame())
         return Report("apVar of nlme", [pars, ("Their approximate covariance", self.cov)])
 
-    def __str__(self) -> str:
-        return str(self._report())
 
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
-
-
-class VarcompVcov:
+class VarcompVcov(Reported):
     """Variance components with their joint covariance matrix.
 
     Attributes
@@ -102,10 +97,12 @@ class VarcompVcov:
 
     @property
     def se(self) -> pd.Series:
+        """Standard errors."""
         return pd.Series(np.sqrt(np.diag(self.cov)), self.estimates.index, name="se")
 
     @property
     def corr(self) -> pd.DataFrame:
+        """Sampling correlations of the estimates, (r, r)."""
         return self.cov / np.outer(self.se, self.se)
 
     def conf_int(self, level: float = 0.95, *, scale: str = "natural") -> pd.DataFrame:
@@ -159,15 +156,17 @@ class VarcompVcov:
             interval = self.conf_int(level, scale="log" if self.kinds else "natural")
         except DataError:  # an estimate on its bound has no logarithm
             interval = self.conf_int(level)
-        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se}).join(interval)
+        frame = ResultFrame({"estimate": self.estimates, "se": self.se}).join(interval)
         frame.attrs = interval.attrs
         return frame
 
-    def plot(self, level: float = 0.95) -> Figure:
+    def plot(self, level: float = 0.95, *, figsize: Any = None) -> Figure:
         """Estimates with Wald intervals, and the correlations of the estimates."""
-        from ..show.plots import vcov_picture
+        from ..show.components import vcov_picture
 
-        return vcov_picture(self._named(self.to_frame(level)), self._named(self.corr), self.source)
+        table = self.to_frame(level)
+        caption = f"{self.what[0].lower()}{self.what[1:]}: {table.attrs['method']}; {self.source}"
+        return vcov_picture(self._named(table), self._named(self.corr), caption, figsize)
 
     def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame as it is shown, with nlme's names of coefficients beside their labels."""
@@ -182,12 +181,6 @@ class VarcompVcov:
     def __repr__(self) -> str:
         what = f"{len(self.estimates)} {self.what[0].lower()}{self.what[1:]}"
         return f"<VarcompVcov {self.method}: {what}, {self.source}>"
-
-    def __str__(self) -> str:
-        return str(self._report())
-
-    def _repr_html_(self) -> str:
-        return self._report().to_html()
 
 
 def with_names(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:

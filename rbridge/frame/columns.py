@@ -21,6 +21,7 @@ from ..errors import DataError
 
 EXACT_INTEGER = 2**53  # doubles hold every integer up to here
 MISSING = np.int32(np.iinfo(np.int32).min)  # R's NA_integer_
+_LOGICAL = ("FALSE", "TRUE")
 
 
 @dataclass(frozen=True)
@@ -249,14 +250,32 @@ def as_factor(col: Column, name: str) -> Column:
         return replace(col, ordered=False)
     if col.kind not in ("integer", "double", "logical"):
         raise DataError(f"column {name!r} holds a {col.kind} and cannot group: use .astype(str)")
-    present = col.values[~col.missing]
-    distinct = np.unique(present)
-    codes = np.where(col.missing, MISSING, np.searchsorted(distinct, col.values)).astype(np.int32)
-    names = ("FALSE", "TRUE") if col.kind == "logical" else None
-    levels = tuple(names[int(v)] if names else _number_text(v) for v in distinct)
+    codes, distinct = _ascending(col.values, col.missing)
+    logical = col.kind == "logical"
+    levels = tuple(_LOGICAL[v] for v in distinct) if logical else _number_texts(distinct)
     if len(set(levels)) < len(levels):
         raise DataError(f"column {name!r}: group numbers read the same at 15 digits")
     return Column("factor", codes, levels)
+
+
+def _ascending(
+    values: NDArray[Any], missing: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """Codes of the values in ascending order, and the distinct values."""
+    grows = values[1:] > values[:-1]
+    if len(values) and (grows | (values[1:] == values[:-1])).all() and not missing.any():
+        codes = np.zeros(len(values), dtype=np.int32)
+        np.cumsum(grows, out=codes[1:])
+        return codes, values[np.flatnonzero(np.append(True, grows))]
+    codes = np.full(len(values), MISSING)
+    codes[~missing], distinct = pd.factorize(values[~missing], sort=True)
+    return codes, np.asarray(distinct)
+
+
+def _number_texts(values: NDArray[Any]) -> tuple[str, ...]:
+    if values.dtype.kind == "i":
+        return tuple(map(str, values.tolist()))
+    return tuple(map(_number_text, values))
 
 
 def _number_text(value: Any) -> str:
@@ -267,8 +286,10 @@ def drop_unused(col: Column) -> Column:
     """A factor without the levels that no row has."""
     if col.kind != "factor":
         return col
-    used = np.unique(col.values[~col.missing])
-    if len(used) == len(col.levels):
+    missing = col.missing
+    present = col.values[~missing] if missing.any() else col.values
+    used = np.bincount(present, minlength=len(col.levels)) > 0
+    if used.all():
         return col
-    codes = np.where(col.missing, MISSING, np.searchsorted(used, col.values)).astype(np.int32)
-    return replace(col, values=codes, levels=tuple(col.levels[i] for i in used))
+    codes = np.where(missing, MISSING, (np.cumsum(used) - 1)[col.values]).astype(np.int32)
+    return replace(col, values=codes, levels=tuple(np.array(col.levels, dtype=object)[used]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Design:
     Attributes
     ----------
     columns : mapping of neutral name to Column
-        Complete rows only, sorted by the groups.
+        Complete rows only, sorted by the groups; levels under the user's labels.
     names : Names
     rows : (n,) int array
         Position of each row in the user's frame.
@@ -56,23 +56,28 @@ def build_design(spec: ModelSpec, data: FrameLike) -> Design:
     check_columns(data, [*needed, *spec.group_columns()])
     values = {name: column(data[name], name) for name in needed}
     groups = {name: as_factor(column(data[name], name), name) for name in spec.group_columns()}
-    rows = _complete_rows(spec, {**values, **groups}, [values, groups], len(data))
-    complete = {name: col.take(rows) for name, col in groups.items()}
-    rows = rows[_sort_order(spec, data, complete, len(rows))]
-    values = {name: col.take(rows) for name, col in values.items()}
+    rows = _complete_rows(spec, {**values, **groups}, len(data))
+    if len(rows) < len(data):
+        values, groups = _taken(values, rows), _taken(groups, rows)
+    order = _sort_order(spec, data, groups)
+    if order is not None:
+        values, groups, rows = _taken(values, order), _taken(groups, order), rows[order]
     _check_response(spec, values)
     _check_codes(spec, data, values)
     values = {name: drop_unused(col) for name, col in values.items()}
-    groups = {name: drop_unused(col.take(rows)) for name, col in groups.items()}
+    groups = {name: drop_unused(col) for name, col in groups.items()}
     _check_levels(spec, values)
     _check_groups(spec, groups, len(rows))
     _check_joined(spec, groups)
     _check_times(spec, values)
     names = Names.of(values, groups)
     columns = {names.value[k]: c for k, c in values.items()}
-    for name, col in groups.items():
-        columns[names.group[name]] = replace(col, levels=names.neutral_labels(name))
+    columns |= {names.group[k]: c for k, c in groups.items()}
     return Design(columns, names, rows, len(data) - len(rows))
+
+
+def _taken(columns: Mapping[str, Column], rows: NDArray[np.intp]) -> dict[str, Column]:
+    return {name: col.take(rows) for name, col in columns.items()}
 
 
 def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
@@ -99,19 +104,16 @@ def _unknown_column(name: str, labels: list[Any]) -> str:
     return f"the data has no column {name!r}{hint} (columns: {shown})"
 
 
-def _complete_rows(
-    spec: ModelSpec, named: Mapping[str, Column], parts: list[dict[str, Column]], n: int
-) -> NDArray[np.intp]:
+def _complete_rows(spec: ModelSpec, named: Mapping[str, Column], n: int) -> NDArray[np.intp]:
     """Rows without a missing value in any column of the model."""
-    missing = {name: int(col.missing.sum()) for name, col in named.items()}
-    incomplete = {name: count for name, count in missing.items() if count}
+    missing = {name: col.missing for name, col in named.items()}
+    incomplete = {name: int(where.sum()) for name, where in missing.items() if where.any()}
     if incomplete and spec.na_action == "raise":
         counts = ", ".join(f"{name!r} ({count})" for name, count in incomplete.items())
         raise DataError(f"missing values in {counts}: drop them or use na_action='drop'")
     keep = np.ones(n, dtype=bool)
-    for columns in parts:
-        for col in columns.values():
-            keep &= ~col.missing
+    for name in incomplete:
+        keep &= ~missing[name]
     if not keep.any():
         empty = ", ".join(repr(name) for name in incomplete)
         raise DataError(f"no complete rows: every row misses a value in {empty}")
@@ -119,16 +121,27 @@ def _complete_rows(
 
 
 def _sort_order(
-    spec: ModelSpec, data: pd.DataFrame, groups: Mapping[str, Column], n: int
-) -> NDArray[np.intp]:
-    """nlme's own order of the rows: by groups, outermost first; stable within."""
+    spec: ModelSpec, data: pd.DataFrame, groups: Mapping[str, Column]
+) -> NDArray[np.intp] | None:
+    """nlme's own order of the rows: by groups, outermost first; stable within.
+
+    None where they are in it.
+    """
     keys = list(dict.fromkeys(name for grouping in spec.groupings() for name in grouping))
-    if not keys:
-        return np.arange(n)
     codes = [groups[name].values for name in keys]
     if spec.kind == "gls" and len(keys) > 1 and not getattr(data[keys[0]].dtype, "ordered", False):
         codes = [_by_appearance(codes)]
-    return np.asarray(np.lexsort(codes[::-1]))
+    return None if _in_order(codes) else np.asarray(np.lexsort(codes[::-1]))
+
+
+def _in_order(codes: Sequence[NDArray[Any]]) -> bool:
+    """Whether the rows ascend by the first key, then by the second …"""
+    ahead: Any = False  # of the row before, by an outer key
+    for code in codes:
+        if ((code[1:] < code[:-1]) & ~ahead).any():
+            return False
+        ahead = ahead | (code[1:] > code[:-1])
+    return True
 
 
 def _by_appearance(codes: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
@@ -202,11 +215,12 @@ def _as_codes(node: Node, by_label: frozenset[str], read: bool = False) -> Itera
 
 def _check_groups(spec: ModelSpec, groups: Mapping[str, Column], n: int) -> None:
     """Groups from which variances can be estimated at all."""
-    codes = np.zeros(n, dtype=np.int64)
-    for name, terms in _levels(spec):
-        codes = codes * (len(groups[name].levels) + 1) + groups[name].values
-        codes = np.unique(codes, return_inverse=True)[1]
-        count = int(codes.max()) + 1
+    begins = np.zeros(n, dtype=bool)
+    begins[0] = True
+    for name, terms in _levels(spec):  # outermost first, as the rows are sorted
+        codes = groups[name].values
+        begins[1:] |= codes[1:] != codes[:-1]
+        count = int(begins.sum())
         if count == 1 and not all(_shares_variance(term) for term in terms):
             raise DataError(f"column {name!r} has one group: its variance cannot be estimated")
         if count == n and "sigma" not in spec.control:

@@ -20,12 +20,15 @@ from ..errors import RError, SessionError, SpecError
 from ..fit import engine as engines
 from ..fit.components import Fit
 from ..fit.native import NativeRefit
+from ..fit.regression import in_words
 from ..frame.columns import Column
 from ..frame.design import Design
 from ..model.spec import ModelSpec
 from ..options import ENGINES, one_of
-from ..show.report import Report
-from .parallel import Progress, collect
+from ..show.report import Report, Reported
+from ..show.result_frame import ResultFrame
+from .parallel import collect
+from .progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -199,7 +202,7 @@ def _task(refit: Refit | RefitHere, start: int, stop: int) -> Any:
     return partial(refit.replicates, start, stop)
 
 
-class Bootstrap:
+class Bootstrap(Reported):
     """Refits of responses drawn from the fitted model.
 
     Attributes
@@ -316,8 +319,11 @@ class Bootstrap:
 
     def to_frame(self, level: float = 0.95, *, kind: str = "percentile") -> pd.DataFrame:
         """Estimates, standard errors, bias and intervals."""
-        frame = pd.DataFrame({"estimate": self.estimates, "se": self.se, "bias": self.bias})
+        frame = ResultFrame({"estimate": self.estimates, "se": self.se, "bias": self.bias})
         return frame.join(self.conf_int(level, kind=kind))
+
+    def _report(self) -> Report:
+        return self.summary()
 
     def summary(self, level: float = 0.95, *, kind: str = "percentile") -> Report:
         """The same as a report, with the failures and R's warnings counted."""
@@ -343,20 +349,15 @@ class Bootstrap:
                 parts.append((heading, "\n".join(f"{k} × {text}" for text, k in texts.items())))
         return Report(f"Parametric bootstrap of {self._snapshot.spec['fixed']}", parts)
 
-    def plot(self, level: float = 0.95, *, kind: str = "percentile") -> Figure:
-        """Histograms of the replicates with estimates and intervals."""
-        from ..show.plots import bootstrap_distributions
+    def plot(self, level: float = 0.95, *, kind: str = "percentile", figsize: Any = None) -> Figure:
+        """How the replicates are spread, with estimates and intervals."""
+        from ..show.replicates import bootstrap_distributions
 
         counts = f"{len(self.replicates)} replicates, {len(self.failures)} failed"
-        title = f"Parametric bootstrap, {counts}; {kind} intervals, {level:.0%}"
+        how = f"parametric bootstrap, {counts}; {kind} intervals, {level:.0%}"
+        caption = f"{how}; {in_words(self._snapshot)}"
         ends = self.conf_int(level, kind=kind)
-        return bootstrap_distributions(self.replicates, self.estimates, ends, title)
+        return bootstrap_distributions(self.replicates, self.estimates, ends, caption, figsize)
 
     def __repr__(self) -> str:
         return f"<Bootstrap: {len(self.replicates)} replicates, {len(self.failures)} failures>"
-
-    def __str__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary().to_html()

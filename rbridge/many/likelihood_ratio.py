@@ -14,7 +14,8 @@ from ..core.simulate import Reordered
 from ..core.snapshot import FitSnapshot
 from ..fit.components import Fit
 from .bootstrap import Refit, Replicate
-from .parallel import Progress, collect
+from .parallel import collect
+from .progress import Progress
 
 
 @dataclass(frozen=True)

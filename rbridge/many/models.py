@@ -21,8 +21,10 @@ from ..frame.incoming import FrameLike, as_frame
 from ..model.formula import quoted
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
+from ..show.result_frame import ResultFrame
 from .outcomes import FitRow, fitted_together, row_of
-from .parallel import Progress, collect
+from .parallel import collect
+from .progress import Progress
 from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
@@ -303,4 +305,4 @@ def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:
     labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)
     about = pd.DataFrame({name: [getattr(r, name) for r in ordered] for name in ABOUT})
     values = pd.DataFrame([dict(record.values) for record in ordered], index=labels.index)
-    return pd.concat([labels, about, values], axis=1)
+    return ResultFrame(pd.concat([labels, about, values], axis=1))

@@ -15,11 +15,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import Any, Protocol, TypeVar, Union
+from typing import Any, Protocol, TypeVar
 
 from ..errors import InstallationError, RWarning
+from .progress import Progress, reporting
 
 TASK = 0.1  # seconds of work in one task: short, so that no worker waits long for the last one
 ROUND = 2.0  # seconds of one round
@@ -40,8 +40,6 @@ class WorkOutcome(Protocol):
 
 Result = TypeVar("Result", bound=WorkOutcome)
 Task = Callable[[], Sequence[Result]]
-Report = Callable[[int, int, int], None]  # done, of how many, how many of them failed
-Progress = Union[bool, Report]
 
 
 def collect(
@@ -63,9 +61,11 @@ def collect(
         to a worker, that returns one outcome an item.
     n : int
     n_jobs : int or None
-        As in joblib: None is one process, or what ``joblib.parallel_backend`` says.
+        As in joblib: None is one process, or what ``joblib.parallel_backend`` says. One process
+        needs no joblib.
     progress : bool or callable
-        A bar on a terminal's standard error and in notebooks, or a function of done, n, failed.
+        A bar on a terminal's standard error and in notebooks, as soon as the work has taken a
+        second, or a function of done, n, failed.
     what : str
         The unit of the bar.
     keep : callable
@@ -83,7 +83,7 @@ def collect(
     """
     done: list[Result] = []
     failed = 0
-    with _reporting(progress, n, what) as report:
+    with reporting(progress, n, what) as report:
         try:
             for batch in _rounds(task, n, n_jobs, least):
                 done += batch
@@ -101,7 +101,7 @@ def collect(
 def _rounds(
     task: Callable[[int, int], Task[Result]], n: int, n_jobs: int | None, least: int
 ) -> Iterator[list[Result]]:
-    joblib = _joblib()
+    joblib = _joblib(n_jobs)
     start, pace, lost = 0, math.inf, 0
     while start < n:
         jobs = joblib.effective_n_jobs(n_jobs)  # a cluster may grow
@@ -139,11 +139,29 @@ def _timed(task: Task[Result], folder: str) -> tuple[Sequence[Result], float]:
     return outcomes, time.perf_counter() - begin
 
 
-def _joblib() -> Any:
+class _OneProcess:
+    """What is needed of joblib where there is none."""
+
+    @staticmethod
+    def effective_n_jobs(_: int | None) -> int:
+        return 1
+
+    @staticmethod
+    def delayed(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: partial(function, *arguments)
+
+    @staticmethod
+    def Parallel(n_jobs: int | None) -> Any:  # by joblib's name
+        return lambda calls: [call() for call in calls]
+
+
+def _joblib(n_jobs: int | None) -> Any:
     try:
         import joblib
     except ModuleNotFoundError:
-        raise InstallationError("this needs joblib: pip install joblib") from None
+        if n_jobs in (None, 1):
+            return _OneProcess
+        raise InstallationError("several processes need joblib: pip install joblib") from None
     return joblib
 
 
@@ -158,32 +176,3 @@ def _folder() -> str:
     folder = tempfile.mkdtemp(prefix="rbridge-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-@contextmanager
-def _reporting(progress: Progress, n: int, what: str) -> Iterator[Report]:
-    """The function that shows progress."""
-    if not progress or callable(progress):
-        yield progress if callable(progress) else lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    hidden = not (console.is_terminal or console.is_jupyter)
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden) as bar:
-        row = bar.add_task(what, total=n)
-
-        def report(done: int, n: int, failed: int) -> None:
-            bar.update(
-                row, completed=done, description=f"{what}, {failed} failed" if failed else what
-            )
-
-        yield report

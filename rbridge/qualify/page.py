@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ..check.verdict import Verdict
+from ..show.document import about_list, document
 from .proof import PERFORMANCE, SECTIONS, Proof
 from .run import Qualification
 from .words import VERDICTS, counted, grouped, mark, reasons, state, word
@@ -28,22 +29,6 @@ _OF_SECTIONS = {
     Verdict.UNCHECKED: "not fully checked",
 }
 _STYLE = """
-:root { color-scheme: light; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 1.5rem; background: #fff; color: #1a1f24;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.1rem; font-weight: 600; margin: 0 0 .75rem; color: #4a5560; }
-h2 { font-size: 1.25rem; margin: 2.25rem 0 .25rem; }
-h3 { font-size: 1rem; margin: 1.5rem 0 0; max-width: 60rem; overflow-wrap: anywhere; }
-p { margin: .25rem 0; max-width: 60rem; }
-.verdict { padding: 1.1rem 1.4rem; border-radius: .5rem; border-left: .6rem solid; }
-.verdict strong { display: block; font-size: 1.9rem; line-height: 1.2; }
-.verdict.agree { background: #e3f4e7; border-color: #1b7a34; }
-.verdict.agree strong { color: #14602a; }
-.verdict.disagree { background: #fde8e6; border-color: #b3261e; }
-.verdict.disagree strong { color: #8f1d17; }
-.verdict.unchecked { background: #fdf1d8; border-color: #9a6400; }
-.verdict.unchecked strong { color: #7a4f00; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .75rem;
   margin: 1rem 0; }
 .card { border: 1px solid #d5dbe1; border-top: .3rem solid; border-radius: .4rem;
@@ -53,36 +38,10 @@ p { margin: .25rem 0; max-width: 60rem; }
 .card.disagree { border-top-color: #b3261e; }
 .card.unchecked { border-top-color: #9a6400; }
 .card.skipped { border-top-color: #6a7681; }
-.about { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .1rem 1rem;
-  margin: .5rem 0; font-size: .9rem; }
-.about dt { color: #4a5560; }
-.about dd { margin: 0; overflow-wrap: anywhere; }
-details { border: 1px solid #d5dbe1; border-radius: .4rem; margin: .4rem 0; }
-summary { cursor: pointer; padding: .45rem .8rem; display: flex; gap: .6rem;
-  align-items: baseline; }
-summary .title { flex: 1; min-width: 0; overflow-wrap: anywhere; }
-summary .count { color: #4a5560; font-size: .9rem; white-space: nowrap; }
-.inside { padding: 0 .8rem .7rem; overflow-x: auto; }
 .source { font-size: .9rem; color: #38424c; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .9rem; }
-th, td { padding: .25rem .5rem; border-bottom: 1px solid #e6eaee; text-align: left;
-  vertical-align: top; }
-thead th { border-bottom: 2px solid #b9c2ca; font-weight: 600; }
 td:first-child { overflow-wrap: anywhere; min-width: 10rem; }
-td.short { white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th.number { text-align: right; }
 tr.disagree td { background: #fde8e6; }
 tr.unchecked td { background: #fdf1d8; }
-.mark { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .85rem;
-  white-space: nowrap; border: 1px solid; }
-.mark.agree { color: #14602a; background: #e3f4e7; }
-.mark.disagree { color: #8f1d17; background: #fde8e6; font-weight: 700; }
-.mark.unchecked { color: #7a4f00; background: #fdf1d8; font-weight: 700; }
-.mark.skipped { color: #4a5560; background: #eef1f4; }
-footer { margin-top: 2.5rem; padding-top: .8rem; border-top: 1px solid #d5dbe1; font-size: .9rem; }
-@media (max-width: 50rem) { body { padding: .8rem; } summary { flex-wrap: wrap; } }
-@media print { details { break-inside: avoid; } }
 """
 _LEGEND = (
     "<b>agrees</b>: the difference is no larger than allowed. <b>disagrees</b>: it is larger. "
@@ -103,17 +62,11 @@ def page(qualification: Qualification) -> str:
         _wrong(qualification.proofs),
         _without("What could not be checked", qualification.proofs, Verdict.UNCHECKED),
         _without("What was not run", qualification.proofs, None),
-        _about(qualification.about),
+        f"<h2>What was qualified</h2>{about_list(qualification.about)}",
         *(_section(qualification, name) for name in SECTIONS),
         f"<footer>{_LEGEND}</footer>",
     ]
-    head = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>rbridge qualification: {VERDICTS[code].lower()}</title>"
-        f"<style>{_STYLE}</style></head>"
-    )
-    return f"{head}<body>{''.join(body)}</body></html>\n"
+    return document(f"rbridge qualification: {VERDICTS[code].lower()}", "".join(body), _STYLE)
 
 
 def _verdict(qualification: Qualification, code: Verdict) -> str:
@@ -148,11 +101,6 @@ def _without(title: str, proofs: Sequence[Proof], verdict: Verdict | None) -> st
     """What has no answer, by reason."""
     items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons(proofs, verdict))
     return f"<h2>{title}</h2><ul>{items}</ul>" if items else ""
-
-
-def _about(about: dict[str, str]) -> str:
-    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in about.items())
-    return f'<h2>What was qualified</h2><dl class="about">{rows}</dl>'
 
 
 def _section(qualification: Qualification, section: str) -> str:

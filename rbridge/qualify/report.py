@@ -1,4 +1,4 @@
-"""The qualification as text, JSON and JUnit XML, and what every form shares."""
+"""The qualification as text, JSON, markdown and JUnit XML, and what every form shares."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import json
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Literal
+
+import pandas as pd
 
 from ..check.verdict import Verdict
-from ..show.junit import JUnitCase, State, junit
+from ..show.cells import TERMINAL, marked, pipe_table
+from ..show.github import annotation
+from ..show.junit import JUnitCase, State, class_name, junit
 from .page import page
 from .proof import SECTIONS, Proof
 from .run import Qualification
@@ -20,7 +25,7 @@ _STATES: dict[Verdict | None, State] = {
     Verdict.UNCHECKED: "error",
     None: "skipped",
 }
-_WIDTH = 100
+MOST = 50  # figures that the summary of a job lists
 
 
 def to_summary(qualification: Qualification) -> str:
@@ -35,7 +40,8 @@ def to_text(qualification: Qualification) -> str:
 
 def _text(qualification: Qualification, told: Callable[[str, Sequence[Proof]], str]) -> str:
     about = "\n".join(f"{name.ljust(12)} {text}" for name, text in qualification.about.items())
-    blocks = [headline(qualification), about]
+    told_first = _filled(headline(qualification), "")
+    blocks = [told_first, about]
     proofs = qualification.proofs
     blocks += [_in_full(proof) for proof in proofs if proof.verdict is Verdict.DISAGREE]
     blocks += _told("? Could not be checked", reasons(proofs, Verdict.UNCHECKED))
@@ -45,7 +51,7 @@ def _text(qualification: Qualification, told: Callable[[str, Sequence[Proof]], s
         lines = [f"{section.capitalize()}: {question} {counted(within)}"]
         lines += [told(name, of) for name, of in grouped(within).items()]
         blocks.append("\n".join(lines))
-    return "\n\n".join([*blocks, headline(qualification)]) + "\n"
+    return "\n\n".join([*blocks, told_first]) + "\n"
 
 
 def _told(title: str, said: Sequence[str]) -> list[str]:
@@ -86,7 +92,7 @@ def _in_full(proof: Proof) -> str:
 
 
 def _filled(text: str, indent: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.fill(text, TERMINAL, initial_indent=indent, subsequent_indent=indent)
 
 
 def to_json(qualification: Qualification) -> str:
@@ -107,22 +113,70 @@ def to_json(qualification: Qualification) -> str:
 
 def to_junit(qualification: Qualification) -> str:
     """JUnit XML: one test case a proof."""
-    return junit("rbridge qualify", [_case(proof) for proof in qualification.proofs]) + "\n"
+    cases = [_case(proof) for proof in qualification.proofs]
+    return junit("rbridge qualify", cases, properties=qualification.about) + "\n"
 
 
 def _case(proof: Proof) -> JUnitCase:
     name = f"{proof.section}: {proof.group}: {proof.name}"
+    group = class_name("rbridge", "qualify", proof.section, proof.group)
     told = _in_full(proof)
     message = proof.why if proof.verdict is None else word(proof)
     details = told if proof.verdict else ""
-    return JUnitCase(name, _STATES[proof.verdict], message, details, told, proof.seconds)
+    return JUnitCase(name, _STATES[proof.verdict], message, details, told, proof.seconds, group)
 
 
+def to_markdown(qualification: Qualification) -> str:
+    """For the summary of a CI job: the verdict, what is wrong, a row a section."""
+    proofs, code = qualification.proofs, qualification.code
+    blocks = [f"### {code.mark} rbridge qualify: {headline(qualification)}"]
+    bad = [proof for proof in proofs if proof.verdict is Verdict.DISAGREE]
+    if bad:
+        blocks.append(pipe_table(_frame([_of_markdown(proof) for proof in bad[:MOST]], "figure")))
+    blocks += [f"… and {len(bad) - MOST} more"] if len(bad) > MOST else []
+    titles = {Verdict.UNCHECKED: "? Could not be checked", None: "– Not run"}
+    for verdict, title in titles.items():
+        blocks += [f"{title}: {marked(text)}" for text in reasons(proofs, verdict)]
+    rows = [
+        {"section": name.capitalize(), "question": question, "": counted(qualification.of(name))}
+        for name, question in SECTIONS.items()
+    ]
+    about = "; ".join(f"{name} {text}" for name, text in qualification.about.items())
+    return "\n\n".join([*blocks, pipe_table(_frame(rows, "section")), about]) + "\n"
+
+
+def _of_markdown(proof: Proof) -> dict[str, str]:
+    return {
+        "figure": f"{proof.group}: {proof.name}",
+        "expected": proof.expected,
+        "found": proof.found,
+        "source": proof.source,
+    }
+
+
+def _frame(rows: Sequence[dict[str, str]], by: str) -> pd.DataFrame:
+    return pd.DataFrame(rows).set_index(by)
+
+
+def to_annotations(qualification: Qualification) -> str:
+    """What disagrees or could not be checked, as GitHub's workflow commands."""
+    levels: dict[Verdict, Literal["error", "warning"]]
+    levels = {Verdict.DISAGREE: "error", Verdict.UNCHECKED: "warning"}
+    found = [
+        annotation(levels[verdict], _in_full(proof), f"{proof.group}: {proof.name}")
+        for verdict in levels
+        for proof in qualification.proofs
+        if proof.verdict is verdict
+    ]
+    return "\n".join(found)
+
+
+SUMMARY = "summary"
 FORMS: dict[str, Callable[[Qualification], str]] = {
-    "summary": to_summary,
+    SUMMARY: to_summary,
     "text": to_text,
     "json": to_json,
+    "markdown": to_markdown,
     "junit": to_junit,
     "html": page,
 }
-ENDINGS = {".txt": "text", ".json": "json", ".xml": "junit", ".html": "html"}

@@ -54,6 +54,7 @@ class Examination:
 
     @property
     def ok(self) -> bool:
+        """Whether everything that is needed is there."""
         return all(check.ok for check in self.checks)
 
     def to_dict(self) -> dict[str, object]:

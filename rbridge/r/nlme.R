@@ -92,6 +92,16 @@ fixed_effects <- function(fitted) {
   if (inherits(fitted, "lme")) nlme::fixef(fitted) else stats::coef(fitted)
 }
 
+# As model.frame, which would look for missing values in vain: Python and check_finite have.
+complete_frame <- function(formula, frame) {
+  stats::model.frame(formula, frame, na.action = stats::na.pass)
+}
+
+design_matrix <- function(formula, frame) {
+  complete <- complete_frame(formula, frame)
+  stats::model.matrix(attr(complete, "terms"), complete)
+}
+
 # ---- the design of new data -----------------------------------------------------------------
 
 # nlme evaluates the bases of random effects (poly, ns, scale …) afresh on new data, which moves

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import SpecError
+from ..frame.columns import Column
 from ..frame.design import Design
 from ..frame.names import Names
 from ..model.formula import Call, Formula, Name, Node, walk
@@ -18,8 +19,13 @@ from ..model.structures import PdMat, Structure, pdBlocked, varComb
 _TERMS = frozenset({*"+-*/:^(", "%in%", "fitted", "resid"})  # make terms, or are nlme's own
 
 
-def payload(spec: ModelSpec, design: Design) -> dict[str, Any]:
-    """The model as nested plain data under neutral names."""
+def payload(
+    spec: ModelSpec, design: Design, columns: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The model as nested plain data under neutral names.
+
+    ``columns``: the neutral names of those that R needs; by default all.
+    """
     names = design.names
     random = [
         {"group": names.group[group], "structure": _structure(term, names)}
@@ -34,9 +40,21 @@ def payload(spec: ModelSpec, design: Design) -> dict[str, Any]:
         "method": spec.method,
         "contrasts": _contrasts(spec, design),
         "control": dict(spec.control),
-        "data": {name: vars(col) for name, col in design.columns.items()},
+        "data": _data(design, columns),
         "formulas": _computed(spec, names),
     }
+
+
+def _data(design: Design, wanted: Collection[str] | None) -> dict[str, Any]:
+    """The columns, those of groups with neutral labels."""
+    names = design.names
+    given = {token: name for name, token in names.group.items()}
+    data = {}
+    for token, col in design.columns.items():
+        if wanted is None or token in wanted:
+            labels = names.neutral_labels(given[token]) if token in given else col.levels
+            data[token] = {**vars(col), "levels": labels}
+    return data or {"rows": vars(Column("double", np.zeros(len(design.rows))))}
 
 
 def _computed(spec: ModelSpec, names: Names) -> list[dict[str, Any]]:

@@ -4,17 +4,15 @@ prepare <- function(model) {
   frame <- set_contrasts(build_frame(model$data), model$contrasts)
   check_finite(model$formulas, frame)
   check_fixed(model$fixed, frame)
-  terms <- stats::model.frame(build_formula(model$fixed), frame)
+  terms <- complete_frame(build_formula(model$fixed), frame)
   X <- stats::model.matrix(attr(terms, "terms"), terms)
   groups <- vapply(model$random, `[[`, "", "group")
-  n <- nrow(frame)
   p <- ncol(X)
   sigma <- model$control$sigma
   list(
-    y = as.numeric(terms[[1L]]), X = unname(X)[, seq_len(p), drop = FALSE], coef_names = colnames(X),
+    y = as.numeric(terms[[1L]]), X = X, coef_names = colnames(X),
     beta = numeric(p), std_error = numeric(p), df = numeric(p), vcov = diag(p),
     sigma = if (is.null(sigma)) 1 else sigma, fixed_sigma = !is.null(sigma), log_lik = NaN,
-    fitted = matrix(0, n, 1L),
     levels = prepare_levels(model$random, frame),
     cor = describe_cor(prepare_cor(model$correlation, groups, frame), frame),
     var = describe_var(prepare_var(model$weights, frame)),
@@ -28,13 +26,13 @@ prepare_levels <- function(random, frame) {
   lapply(random, function(level) {
     structure <- build_structure(level$structure)
     blocks <- if (inherits(structure, "pdBlocked")) unclass_list(structure) else list(structure)
-    designs <- lapply(blocks, function(b) stats::model.matrix(stats::formula(b), frame))
+    designs <- lapply(blocks, function(b) design_matrix(stats::formula(b), frame))
     list(
       names = unlist(lapply(designs, colnames)),
       blocks = Map(function(b, Z) list(
         pd_class = class(b)[1L], names = colnames(Z), formula = label_of(stats::formula(b)[[2L]])
       ), blocks, designs),
-      Z = unname(do.call(cbind, lapply(designs, function(Z) Z[, , drop = FALSE])))
+      Z = if (length(designs) == 1L) designs[[1L]] else do.call(cbind, designs)
     )
   })
 }

@@ -12,7 +12,6 @@ import pandas as pd
 from ..core.arrays import Array
 from ..core.snapshot import FitSnapshot, RandomLevel
 from ..errors import RError
-from ..frame.columns import Column
 from ..frame.design import Design, build_design
 from ..frame.names import Names
 from ..model.spec import ModelSpec
@@ -31,14 +30,15 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     as :func:`rbridge.r.nlme.fit`.
     """
     design = data if isinstance(data, Design) else build_design(spec, data)
-    model = payload(spec, design)
+    model = payload(spec, design, _needed(spec, design))
     r = session()
     require(r, "nlme", INSTALL_NLME)
     try:
-        answer = r.call("prepare", {**model, "data": _needed(spec, design, model["data"])}).value
+        answer = r.call("prepare", model).value
     except RError as error:
         raise explained(r, error, model, design) from None
     parts = answer.pop("levels", ())
+    answer["fitted"] = np.zeros((len(design.rows), 1))
     about = {"spec": spec.to_dict(), "provenance": {**provenance(r), "engine": "native"}}
     snapshot = snapshot_of(answer, spec, design, about)
     groups = _groups(spec, design)
@@ -47,7 +47,7 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     return replace(snapshot, levels=levels, fitted=fitted), design
 
 
-def _needed(spec: ModelSpec, design: Design, data: dict[str, Any]) -> dict[str, Any]:
+def _needed(spec: ModelSpec, design: Design) -> set[str]:
     """Group columns cross only where a correlation or a variance function needs them."""
     used = {
         group
@@ -57,9 +57,7 @@ def _needed(spec: ModelSpec, design: Design, data: dict[str, Any]) -> dict[str, 
     }
     if spec.correlation is not None:
         used |= {group for group, _ in spec.random}
-    tokens = {design.names.group[group] for group in used} | set(design.names.value.values())
-    kept = {name: column for name, column in data.items() if name in tokens}
-    return kept or {"rows": vars(Column("double", np.zeros(len(design.rows))))}
+    return {design.names.group[group] for group in used} | set(design.names.value.values())
 
 
 def _level(part: dict[str, Any], group: Groups, names: Names) -> RandomLevel:
@@ -83,14 +81,17 @@ class Groups:
 def _groups(spec: ModelSpec, design: Design) -> Iterator[Groups]:
     """The groups of each level, outermost first, named and labelled as nlme has them."""
     seen: dict[str, int] = {}
-    codes: Array = np.zeros(len(design.rows), dtype=np.int64)
+    begins: Array = np.zeros(len(design.rows), dtype=bool)
     labels: Array = np.empty(0, dtype=object)
+    begins[0] = True
     for name, _ in spec.random:
         own = np.asarray(design.columns[design.names.group[name]].values)
-        begins = (np.diff(codes, prepend=-1) != 0) | (np.diff(own, prepend=-1) != 0)
+        outer, before = np.cumsum(begins) - 1, bool(seen)
+        begins[1:] |= own[1:] != own[:-1]
         first = np.flatnonzero(begins)
         words = np.array(design.names.labels[name], dtype=object)[own[first]]
-        labels = labels[codes[first]] + "/" + words if seen else words
-        codes = np.cumsum(begins) - 1
-        yield Groups(f"{name}.{seen[name]}" if name in seen else name, tuple(labels), codes)
+        labels = labels[outer[first]] + "/" + words if before else words
+        yield Groups(
+            f"{name}.{seen[name]}" if name in seen else name, tuple(labels), np.cumsum(begins) - 1
+        )
         seen[name] = seen.get(name, 0) + 1

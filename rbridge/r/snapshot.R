@@ -3,7 +3,7 @@
 snapshot <- function(fitted, frame) {
   is_lme <- inherits(fitted, "lme")
   coefficients <- fixed_effects(fitted)
-  terms <- stats::model.frame(stats::formula(fitted), frame)
+  terms <- complete_frame(stats::formula(fitted), frame)
   X <- stats::model.matrix(attr(terms, "terms"), terms)
   n <- fitted$dims$N
   p <- length(coefficients)
@@ -52,7 +52,7 @@ describe_levels <- function(fitted, frame) {
     list(
       group = group, names = nlme::Names(structures[[i]]),
       blocks = describe_blocks(structures[[i]]),
-      Z = random_design(structures[[i]], stats::model.matrix, frame),
+      Z = random_design(structures[[i]], design_matrix, frame),
       codes = match(label, labels) - 1L, labels = labels,
       D = unname(fitted$sigma^2 * as.matrix(structures[[i]])),
       b = unname(b[row, , drop = FALSE])

@@ -6,38 +6,48 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .canvas import canvas, caption_below
-from .picture import ACCENT, INK, QUIET, SMALL, rows_of
+from .canvas import across, canvas, room_for, say
+from .intervals import FAR_OF_MANY, bars, beside, limits, row_height, rows
+from .style import QUIET, TEXT, interval_text, labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def forest(table: pd.DataFrame, caption: str, ax: Any = None, figsize: Any = None) -> Figure:
+def forest(
+    table: pd.DataFrame, response: str, caption: str, ax: Any = None, figsize: Any = None
+) -> Figure:
     """Estimates with intervals, a row a coefficient, the numbers beside them.
 
     Parameters
     ----------
     table : DataFrame by coefficient
         ``estimate``, ``lower``, ``upper``.
+    response : str
+        Whose units the estimates have.
     caption : str
-    ax, figsize
-        As for :func:`rbridge.show.serial.acf_picture`.
+    ax : Axes, optional
+        To draw into; by default a figure of its own.
+    figsize : (width, height) or width, optional
+        Of that figure, in inches.
 
     Returns
     -------
     matplotlib.figure.Figure
+        An interval that leaves the panel ends in an arrow.
     """
-    figure, ax = canvas(ax, figsize, 6.4, 0.3 * len(table) + 1.3)
-    places = range(len(table))
+    names = [str(name) for name in table.index]
+    share = room_for(names, TEXT, 0.32 * across(ax, figsize))
+    row, own = row_height(names, share + 0.02), ax is None
+    figure, ax = canvas(ax, figsize, lambda _: row * len(table) + 1.0)
+    ends = table[["lower", "upper"]].to_numpy(dtype=float)
+    estimates = table.estimate.to_numpy(dtype=float)
+    low, high = limits(ends, estimates, FAR_OF_MANY)
+    bars(ax, estimates, ends, (min(low, 0.0), max(high, 0.0)))
     ax.axvline(0, color=QUIET, linestyle=":", linewidth=1)
-    ax.hlines(places, table.lower, table.upper, color=INK, linewidth=1.2)
-    ax.plot(table.estimate, places, "o", color=ACCENT, markersize=5)
-    rows_of(ax, [str(name) for name in table.index])
-    for y, (estimate, lower, upper) in enumerate(table[["estimate", "lower", "upper"]].to_numpy()):
-        text = f"{estimate:.3g} [{lower:.3g}, {upper:.3g}]"
-        at = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": SMALL}
-        ax.text(1.02, y, text, color=INK, **at)
-    ax.set_xlabel("estimate, in units of the response for one unit of the column", fontsize=SMALL)
-    caption_below(figure, ax, caption)
+    rows(ax, names, share + 0.02)
+    for y, (estimate, (lower, upper)) in enumerate(zip(estimates, ends)):
+        beside(ax, y, interval_text(estimate, lower, upper))
+    labels(ax, f"change in {response}")
+    say(figure, ax, own, caption)
     return figure

@@ -41,8 +41,24 @@ class JUnitCase:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-def junit(name: str, cases: Sequence[JUnitCase]) -> str:
-    """The suite as text; it has a time where its cases have one."""
+def junit(
+    name: str,
+    cases: Sequence[JUnitCase],
+    *,
+    seconds: float | None = None,
+    properties: Mapping[str, str] | None = None,
+) -> str:
+    """The suite as text.
+
+    Parameters
+    ----------
+    name : str
+    cases : sequence of JUnitCase
+    seconds : float, optional
+        Of all; by default the sum of the cases that have a time.
+    properties : mapping of str to str, optional
+        Of the suite.
+    """
     states = [case.state for case in cases]
     counts = {"tests": len(cases), "failures": states.count("failure")}
     counts |= {"errors": states.count("error"), "skipped": states.count("skipped")}
@@ -50,8 +66,9 @@ def junit(name: str, cases: Sequence[JUnitCase]) -> str:
         "testsuite", {"name": name, **{k: str(n) for k, n in counts.items()}}
     )
     times = [case.seconds for case in cases if case.seconds is not None]
-    if times:
-        root.set("time", f"{sum(times):.3f}")
+    if seconds is not None or times:
+        root.set("time", f"{sum(times) if seconds is None else seconds:.3f}")
+    _add_properties(root, properties or {})
     for case in cases:
         _add(root, name, case)
     text = _FORBIDDEN.sub(_spelled, ElementTree.tostring(root, "unicode"))
@@ -68,12 +85,22 @@ def _add(root: ElementTree.Element, suite: str, case: JUnitCase) -> None:
     )
     if case.seconds is not None:
         element.set("time", f"{case.seconds:.3f}")
-    if case.properties:
-        listed = ElementTree.SubElement(element, "properties")
-        for name, value in case.properties.items():
-            ElementTree.SubElement(listed, "property", {"name": name, "value": value})
+    _add_properties(element, case.properties)
     if case.state != "passed":
         told = ElementTree.SubElement(element, case.state, {"message": case.message})
         told.text = case.details or None
     if case.output:
         ElementTree.SubElement(element, "system-out").text = case.output
+
+
+def _add_properties(element: ElementTree.Element, properties: Mapping[str, str]) -> None:
+    if not properties:
+        return
+    listed = ElementTree.SubElement(element, "properties")
+    for name, value in properties.items():
+        ElementTree.SubElement(listed, "property", {"name": name, "value": value})
+
+
+def class_name(*parts: str) -> str:
+    """A class name of several parts: CI systems take a dot for the end of a package."""
+    return ".".join(part.replace(".", "·") for part in parts)

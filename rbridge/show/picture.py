@@ -1,11 +1,8 @@
-"""What all pictures share. Nothing is told by colour alone, and no global state changes."""
+"""A picture's figure: pyplot knows it, and a notebook shows it once."""
 
 from __future__ import annotations
 
 import io
-import math
-import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InstallationError
@@ -15,13 +12,19 @@ try:
 except ModuleNotFoundError:
     raise InstallationError("pictures need matplotlib: pip install matplotlib") from None
 
-MARKERS = "osD^vPX*<>"
-INK, QUIET, ACCENT = "#1b1b1b", "#8a8a8a", "#1f5fa8"
-SMALL = 8  # points
+FILES = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # backends that show nothing
 
 
 class Picture(Figure):  # type: ignore[misc]
-    """A Figure that notebooks show although pyplot does not know it."""
+    """A Figure that a notebook shows once, be it the value of a cell or open in pyplot or both."""
+
+    def _ipython_display_(self) -> None:
+        """Shown as the value of a cell: the end of the cell need not show it again."""
+        from matplotlib import pyplot
+
+        if "inline" in pyplot.get_backend():
+            pyplot.close(self)
+        raise NotImplementedError  # IPython goes on to its usual formats
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -29,41 +32,30 @@ class Picture(Figure):  # type: ignore[misc]
         return buffer.getvalue()
 
 
-def picture(width: float, height: float, title: str = "") -> Picture:
-    figure = Picture(figsize=(width, height), layout="constrained")
-    if title:
-        figure.suptitle(plain(textwrap.fill(title, int(width * 11))), fontsize=10)
-    return figure
+def picture(width: float, height: float) -> Figure:
+    """A new figure, the current one of pyplot.
+
+    Where nothing is ever shown, as in a script that writes files, pyplot keeps the newest of
+    these pictures only, half as many as it warns of; the figure that was returned stays whole. On a
+    machine without a screen for the backend that was asked for, pyplot does not know it.
+    """
+    from matplotlib import pyplot
+
+    size = {"figsize": (width, height), "layout": "constrained"}
+    _forget(pyplot)
+    try:
+        return pyplot.figure(FigureClass=Picture, **size)
+    except ImportError:
+        return Picture(**size)
 
 
-def panels(names: Sequence[str], height: float, title: str) -> tuple[Picture, list[Any]]:
-    """A figure with one titled Axes a name, at most two in a row."""
-    columns = min(2, len(names))
-    rows = math.ceil(len(names) / columns)
-    figure = picture(4.4 * columns + 0.6, height * rows + 0.5, title)
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for ax in axes[len(names) :]:
-        ax.remove()
-    for ax, name in zip(axes, names):
-        ax.set_title(wrap(name), fontsize=9, loc="left")
-        ax.tick_params(labelsize=SMALL)
-    return figure, axes[: len(names)]
-
-
-def plain(text: str) -> str:
-    """A name as it is: matplotlib would set what stands between two dollars as a formula."""
-    return text.replace("$", r"\$")
-
-
-def wrap(text: str, width: int = 44) -> str:
-    """Long names over several lines."""
-    return plain("\n".join(textwrap.wrap(text, width)))
-
-
-def rows_of(ax: Any, labels: Sequence[str]) -> None:
-    """One labelled row each, the first on top."""
-    wrapped = ["\n".join(wrap(line) for line in label.split("\n")) for label in labels]
-    ax.set_yticks(range(len(labels)), wrapped, fontsize=SMALL)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
+def _forget(pyplot: Any) -> None:
+    """Close the oldest pictures before pyplot would warn, where no window goes with them."""
+    most = int(pyplot.rcParams["figure.max_open_warning"])
+    if pyplot.get_backend().lower() not in FILES or most < 1:
+        return
+    known = pyplot.get_fignums()
+    ours = [k for k in known if isinstance(pyplot.figure(k), Picture)] if len(known) > 1 else []
+    room = min(most // 2, most - 1 - (len(known) - len(ours)))  # the rest is for others
+    for k in ours[: max(len(ours) - room + 1, 0)]:
+        pyplot.close(k)

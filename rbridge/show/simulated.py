@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.arrays import Array
-from .canvas import canvas, caption_below
-from .picture import ACCENT, INK, QUIET, SMALL
+from .canvas import canvas, say
+from .style import ACCENT, DASHES, INK, QUIET, TEXT, labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STYLES = ((INK, "--"), (ACCENT, "-"))
+COLORS = (ACCENT, INK)
 
 
 def p_values_picture(
@@ -42,27 +42,26 @@ def p_values_picture(
     -------
     matplotlib.figure.Figure
     """
-    figure, ax = canvas(ax, figsize, 4.4, 4.2)
+    own = ax is None
+    figure, ax = canvas(ax, figsize, lambda width: 0.95 * width + 0.4, 3.6)
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8)
-    for k, ((name, values), (color, line)) in enumerate(zip(nominal.items(), STYLES)):
-        ax.plot(simulated, values, line, color=color, linewidth=1.4)
-        at = int(np.searchsorted(simulated, 0.45))
-        place = {"xytext": (-10, 10) if k == 0 else (14, -20), "textcoords": "offset points"}
-        side = {"ha": "right"} if k == 0 else {"ha": "left"}
-        ax.annotate(name, (simulated[at], values[at]), color=color, fontsize=SMALL, **place, **side)
+    above = np.mean([np.mean(values - simulated) for values in nominal.values()]) > 0
+    for k, (name, values) in enumerate(nominal.items()):
+        color, dashes = COLORS[k % len(COLORS)], DASHES[k % len(DASHES)]
+        ax.plot(simulated, values, color=color, linestyle=dashes, linewidth=1.5)
+        place = 0.05 + 0.075 * k if above else 0.95 - 0.075 * k  # in the empty corner
+        at = {"transform": ax.transAxes, "ha": "right" if above else "left", "va": "center"}
+        mark = {"-": "solid", "--": "dashed"}[dashes]  # type: ignore[index]
+        text = f"{mark}: {name}"
+        ax.text(0.98 if above else 0.02, place, text, color=color, fontsize=TEXT, **at)
     ax.axvline(p, color=QUIET, linestyle=":", linewidth=1)
-    ax.annotate(
-        f"the data: p = {p:.3g}",
-        (p, 1.0),
-        xycoords=ax.get_xaxis_transform(),
-        fontsize=SMALL,
-        xytext=(4 if p < 0.5 else -4, -8),
-        textcoords="offset points",
-        ha="left" if p < 0.5 else "right",
-    )
+    side = "left" if p < 0.5 else "right"
+    at = {"transform": ax.get_xaxis_transform(), "fontsize": TEXT, "ha": side}
+    if own:
+        ax.text(p, 1.01, f"the data: p = {p:.3g}", color=INK, va="bottom", **at)
     ax.set_xlim(0, 1)
-    ax.set_ylim(0, 1.02)
-    ax.set_xlabel("simulated p-value", fontsize=SMALL)
-    ax.set_ylabel("nominal p-value", fontsize=SMALL)
-    caption_below(figure, ax, caption)
+    ax.set_ylim(0, 1)
+    labels(ax, "simulated p-value", "nominal p-value")
+    told = "" if own else f"; dotted: the data, p = {p:.3g}"
+    say(figure, ax, own, f"{caption}{told}; grey: where a distribution holds")
     return figure

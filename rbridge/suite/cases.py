@@ -15,6 +15,7 @@ from ..datasets.sources import is_shipped
 from ..errors import DataError, SpecError, SuiteError
 from ..model.spec import ModelSpec, gls_spec, lme_spec
 from ..options import ENGINES, did_you_mean
+from .limit import is_timeout
 from .toml_lines import MOST_PARTS, deep_key, key_lines
 
 if sys.version_info >= (3, 11):
@@ -26,6 +27,7 @@ SUITE_KEYS: dict[str, tuple[type, ...]] = {
     "data": (str,),
     "category": (list,),
     "engine": (str,),
+    "timeout": (int, float),
     "tolerance": (dict,),
     "model": (list,),
 }
@@ -46,10 +48,11 @@ MODEL_KEYS: dict[str, tuple[type, ...]] = {
     "random": (str, dict),
     **ARGUMENTS,
     "engine": (str,),
+    "timeout": (int, float),
     "tolerance": (dict,),
     "expect": (dict,),
 }
-WORDS: dict[type, str] = {str: "text", dict: "a table", list: "an array"}
+WORDS: dict[type, str] = {str: "text", dict: "a table", list: "an array", float: "a number"}
 CODES = ("fit", *TOLERANCES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # it becomes a file name
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
@@ -74,6 +77,8 @@ class Case:
     where : str
         ``file:line``.
     engine : {"nlme", "pinned", "native"}
+    timeout : float or None
+        Seconds that the model may take.
     """
 
     name: str
@@ -85,6 +90,7 @@ class Case:
     expect: Mapping[str, str] = field(default_factory=dict)
     where: str = ""
     engine: str = "nlme"
+    timeout: float | None = None
 
 
 def load_suite(path: str | Path) -> tuple[Case, ...]:
@@ -161,17 +167,21 @@ class _Reader:
             if key not in known:
                 self.problem((*at, key), f"{what} has no {key!r}{_hint(key, known)}")
             elif not isinstance(value, known[key]):
-                words = " or ".join(WORDS[kind] for kind in known[key])
+                words = " or ".join(WORDS[kind] for kind in known[key] if kind in WORDS)
                 self.problem((*at, key), f"{key} must be {words}, not {value!r}")
 
     def check_common(self, table: Mapping[str, Any], at: tuple[str, ...]) -> None:
-        """What a suite and a model both may have: data, category, engine, tolerance."""
+        """What a suite and a model both may have: data, category, engine, timeout, tolerance."""
         if isinstance(table.get("data"), str):
             self.check_data(table["data"], (*at, "data"))
         if not all(isinstance(name, str) for name in _listed(table, "category")):
             self.problem((*at, "category"), "category must be an array of column names")
         if isinstance(table.get("engine"), str):
             self.check_code(table["engine"], ENGINES, (*at, "engine"), "engine")
+        seconds = table.get("timeout")
+        if isinstance(seconds, (int, float)) and not is_timeout(seconds):
+            what = f"must be a positive number of seconds, not {seconds!r}"
+            self.problem((*at, "timeout"), f"timeout {what}")
         for code, value in _mapped(table, "tolerance").items():
             place = (*at, "tolerance", code)
             self.check_code(code, tuple(TOLERANCES), place, "tolerance")
@@ -228,6 +238,7 @@ class _Reader:
             expect=_mapped(table, "expect"),
             where=self.where(at),
             engine=table.get("engine", suite.get("engine", "nlme")),
+            timeout=table.get("timeout", suite.get("timeout")),
         )
 
     def spec(self, table: Mapping[str, Any], at: tuple[str, ...]) -> ModelSpec | None:

@@ -23,7 +23,7 @@ from .cases import Case
 from .data_print import COLUMNS, ROWS, SAME, VALUES, change, data_print
 from .differences import NamedValues, compared
 from .record import INFORMATION, Record, RecordFile, answers, of_snapshot, read_record
-from .run import Outcome, explained, failed, fit_case, judged
+from .run import Outcome, data_told, explained, failed, fit_case, judged
 
 WITHIN = 1e-8  # relative or in standard errors: one number written twice, or computed again
 MADE_BY = ("R", "nlme", "lmeInfo", "BLAS")  # whose versions make a difference a drift
@@ -82,6 +82,7 @@ def check_record(file: RecordFile) -> Outcome:
         check.provenance,
         time.perf_counter() - start,
         today,
+        data_told(record.case.data, fit.nobs, record.sha256),
     )
 
 
@@ -193,7 +194,9 @@ def _today(record: Record, then: Fit, case: Case) -> tuple[Findings, Mapping[str
     return found, fit.provenance
 
 
-def drifts(record: Record, then: Fit, now: Mapping[str, NamedValues | str], who: str) -> Findings:
+def drifts(
+    record: Record, then: Fit, now: Mapping[str, NamedValues | str], who: str = ""
+) -> Findings:
     """Every quantity of a record against what is said today."""
     return [
         drift(name, record.answers[name], now[name], _scale(name, record, then), who)
@@ -244,10 +247,11 @@ def drift(
     scale: NDArray[np.float64] | None,
     who: str,
 ) -> Finding:
-    """One quantity, recorded and today; ``scale`` as for :func:`compared`."""
+    """One quantity, recorded and today; ``scale`` as for :func:`compared`, ``who`` may be empty."""
+    between_whom = f"; {who}" if who else ""
     if isinstance(then, str) or isinstance(now, str):
         if isinstance(then, str) and isinstance(now, str):
             return Finding(name, NOTE, None, f"no answer, then or now: {now}")
         told = [a if isinstance(a, str) else "an answer" for a in (then, now)]
-        return Finding(name, FAILURE, None, f"recorded: {told[0]}; today: {told[1]}; {who}")
-    return compared(name, then, now, DRIFT[name].value, scale=scale, where=f"; {who}")
+        return Finding(name, FAILURE, None, f"recorded: {told[0]}; today: {told[1]}{between_whom}")
+    return compared(name, then, now, DRIFT[name].value, scale=scale, where=between_whom)

@@ -100,6 +100,10 @@ class Recording:
         return self.case.where
 
     @property
+    def timeout(self) -> float | None:
+        return self.case.timeout
+
+    @property
     def path(self) -> Path:
         return self.folder / f"{self.name}.json"
 
@@ -215,6 +219,8 @@ class RecordFile:
         The model of the suite that the record must be of.
     suite : str
         The suite's name where one is given; then a record without a case is stale.
+    limit : float, optional
+        Seconds that it may take, in place of the case's own.
     """
 
     path: Path
@@ -222,6 +228,7 @@ class RecordFile:
     engine: str | None = None
     case: Case | None = None
     suite: str = ""
+    limit: float | None = None
 
     @property
     def name(self) -> str:
@@ -230,6 +237,10 @@ class RecordFile:
     @property
     def where(self) -> str:
         return str(self.path) if self.case is None else self.case.where
+
+    @property
+    def timeout(self) -> float | None:
+        return self.case.timeout if self.limit is None and self.case else self.limit
 
 
 def record_files(folder: Path, with_r: bool, engine: str | None = None) -> tuple[RecordFile, ...]:

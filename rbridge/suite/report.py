@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import html
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from ..check.findings import MARKS, NOTE, OK, Finding, lines
+from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding, lines
 from ..check.verdict import Verdict
-from ..show.junit import JUnitCase, State, junit
-from ..show.report import Part, Report, pipe_table
+from ..show.cells import Part, filled, pipe_table
+from ..show.github import annotation
+from ..show.junit import JUnitCase, State, class_name, junit
+from ..show.report import Report, Reported
+from .advice import advice
+from .page import page
 from .run import Outcome, versions
 
 COMMENT_LIMIT = 60_000  # characters; a pull-request comment holds 65 536
@@ -23,11 +27,16 @@ _STATES: dict[Verdict, State] = {
     Verdict.DISAGREE: "failure",
     Verdict.UNCHECKED: "error",
 }
+_LEVELS: dict[str, Literal["error", "warning"]] = {
+    FAILURE: "error",
+    UNCHECKED: "error",
+    WARNING: "warning",
+}
 _SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform", "BLAS")
 
 
 @dataclass(frozen=True)
-class SuiteReport:
+class SuiteReport(Reported):
     """The outcomes of all models of a suite or of a folder of records.
 
     Attributes
@@ -36,11 +45,14 @@ class SuiteReport:
     outcomes : tuple of Outcome
     recorded : bool
         The models come from records, whose versions are then shown.
+    about : mapping of str to str
+        Date, commit, machine.
     """
 
     title: str
     outcomes: tuple[Outcome, ...]
     recorded: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def code(self) -> Verdict:
@@ -66,20 +78,23 @@ class SuiteReport:
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
 
-    def to_text(self) -> str:
-        """For a terminal."""
-        return str(self._report())
-
     def to_html(self) -> str:
         """A page of its own, without external resources."""
-        title = f"<title>{html.escape(self.title)}</title>"
-        head = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}'
-        return f"{head}<body>{self._report().to_html()}</body></html>\n"
+        about = {**self.about, "suite": self.title, **self._installations()}
+        return page(self.title, self.outcomes, self.headline(), about)
+
+    def annotations(self) -> str:
+        """What is wrong as GitHub's workflow commands, the worst first: it shows ten of a kind."""
+        return "\n".join(
+            annotation(_LEVELS[f.level], f.text, f"{o.name}: {f.code}", o.where)
+            for o in self._explained
+            for f in _told(o)
+        )
 
     def to_markdown(self) -> str:
         """For a pull-request comment: what is wrong first, everything folded away below."""
         blocks = [f"### {self.code.mark} {self.title}: {self.headline()}"]
-        blocks += [f"**{o.name}** ({o.where})\n{_markdown(o)}" for o in self._explained]
+        blocks += [f"**{o.name}** ({o.where})\n\n{_markdown(o)}" for o in self._explained]
         rest = self.outcomes
         while True:
             table = pipe_table(_table(rest)) if rest else "(not shown)"
@@ -103,6 +118,8 @@ class SuiteReport:
         content = {
             "suite": self.title,
             "exit": self.code,
+            "verdict": self.headline(),
+            "about": dict(self.about),
             "provenance": versions(self.outcomes),
             "models": [_plain(outcome) for outcome in self.outcomes],
         }
@@ -110,29 +127,41 @@ class SuiteReport:
 
     def to_junit(self) -> str:
         """JUnit XML: one test case a model."""
-        return (
-            junit(self.title, [_junit_case(outcome, self.title) for outcome in self.outcomes])
-            + "\n"
-        )
+        cases = [_junit_case(outcome, self.title) for outcome in self.outcomes]
+        return junit(self.title, cases, properties=self.about) + "\n"
 
     @property
     def _explained(self) -> tuple[Outcome, ...]:
         """What is wrong first, then what is to be looked at."""
-        return (*self.bad, *self.doubtful)
+        bad = sorted(self.bad, key=lambda outcome: outcome.code)
+        return (*bad, *self.doubtful)
 
     def _report(self) -> Report:
         parts: list[tuple[str, Part]] = [("", _table(self.outcomes))]
-        parts += [(f"{o.name} ({o.where})", lines(_told(o))) for o in self._explained]
-        parts.append(("", f"{self._versions()}\n{self.headline()}"))
+        parts += [(f"{o.name} ({o.where})", _in_full(o)) for o in self._explained]
+        last = [_filled(self._versions()), self.headline()]
+        parts.append(("", "\n".join(filter(None, last))))
         return Report(f"Cross-check: {self.title}", parts)
 
-    def _versions(self) -> str:
-        shown = _listed(versions(self.outcomes))
+    def _installations(self) -> dict[str, str]:
+        """What the numbers are from."""
+        shown = _each(outcome.provenance for outcome in self.outcomes)
         if not (self.recorded and shown):
-            return shown
-        today = next((o.today for o in self.outcomes if o.today), None)
-        now = "today without R" if today is None else f"today with {_listed(today)}"
-        return f"recorded with {shown}\n{now}"
+            return {"with": shown} if shown else {}
+        today = _each(outcome.today for outcome in self.outcomes)
+        return {"recorded with": shown, "today": today or "without R"}
+
+    def _versions(self) -> str:
+        found = self._installations()
+        if "today" not in found:
+            return found.get("with", "")
+        now = found["today"] if found["today"] == "without R" else f"with {found['today']}"
+        return f"recorded with {found['recorded with']}\ntoday {now}"
+
+
+def _each(provenances: Iterable[Mapping[str, Any]]) -> str:
+    """Every installation that took part, once."""
+    return "; or with ".join(dict.fromkeys(filter(None, map(_listed, provenances))))
 
 
 def _listed(found: Mapping[str, Any]) -> str:
@@ -144,9 +173,25 @@ def _told(outcome: Outcome) -> list[Finding]:
     return [finding for finding in outcome.findings if finding.level not in (OK, NOTE)]
 
 
+def _in_full(outcome: Outcome) -> str:
+    """What explains a verdict, and what to look at, wrapped for a terminal."""
+    told = [_filled(f"{MARKS[f.level]} {f.code}: {f.text}") for f in _told(outcome)]
+    return "\n".join([*told, *(_filled(f"→ {text}.") for text in advice(outcome.findings))])
+
+
+def _filled(text: str) -> str:
+    return "\n".join(filled(line) for line in text.splitlines())
+
+
 def _markdown(outcome: Outcome) -> str:
-    texts = (f"- {MARKS[f.level]} {f.code}: {' '.join(f.text.split())}" for f in _told(outcome))
-    return "\n".join(text[:1000] for text in texts)
+    texts = [f"- {MARKS[f.level]} {f.code}: {' '.join(f.text.split())}" for f in _told(outcome)]
+    texts += [f"- → {text}." for text in advice(outcome.findings)]
+    return "\n".join(_marked(text[:1000]) for text in texts)
+
+
+def _marked(text: str) -> str:
+    """What markdown would take for emphasis or HTML, as it is."""
+    return re.sub(r"([\\`*_<>\[\]|~])", r"\\\1", text)
 
 
 def _table(outcomes: Iterable[Outcome]) -> pd.DataFrame:
@@ -165,6 +210,7 @@ def _plain(outcome: Outcome) -> Mapping[str, Any]:
         "name": outcome.name,
         "where": outcome.where,
         "model": outcome.title,
+        "data": outcome.data,
         "verdict": outcome.words(),
         "findings": [vars(finding) for finding in outcome.findings],
         "seconds": round(outcome.seconds, 3),
@@ -181,7 +227,7 @@ def _junit_case(outcome: Outcome, title: str) -> JUnitCase:
         lines(_told(outcome)),
         lines(outcome.findings),
         outcome.seconds,
-        f"rbridge.{Path(title.split()[0]).stem}",
+        class_name("rbridge", Path(title.split()[0]).stem),
         _properties(outcome),
     )
 
@@ -189,5 +235,6 @@ def _junit_case(outcome: Outcome, title: str) -> JUnitCase:
 def _properties(outcome: Outcome) -> Mapping[str, str]:
     """What a CI system can list beside a case."""
     found = {"model": outcome.title, "where": outcome.where, "verdict": outcome.words()}
+    found |= {"data": outcome.data} if outcome.data else {}
     found |= {name: str(v) for name in _SHOWN if (v := outcome.provenance.get(name))}
     return found | {f"{n} today": str(v) for n in _SHOWN if (v := outcome.today.get(n))}

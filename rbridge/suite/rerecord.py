@@ -9,7 +9,7 @@ from ..check.findings import FAILURE, NOTE, OK, UNCHECKED, Finding
 from ..errors import RBridgeError, RecordError
 from ..fit.components import Fit
 from .against import changes
-from .drift import between, data_change, drifts
+from .drift import data_change, drifts
 from .record import Record, Recording, answers, read_record, record, write_record
 from .run import Outcome, failed, fit_case
 
@@ -53,7 +53,7 @@ def _news(item: Recording, fit: Fit) -> Iterator[str]:
     then, now = old.snapshot.provenance, fit.provenance
     moved = [n for n in ("R", "nlme", "lmeInfo", "BLAS") if then.get(n) != now.get(n)]
     yield from (f"{n} {then.get(n) or 'absent'} → {now.get(n) or 'absent'}" for n in moved)
-    for finding in drifts(old, Fit(old.snapshot), answers(fit), between(then, now)):
+    for finding in drifts(old, Fit(old.snapshot), answers(fit)):
         if finding.level == FAILURE:
             yield f"{finding.code}: {finding.text}"
 

@@ -17,13 +17,15 @@ import pandas as pd
 
 from ..api import fit_spec
 from ..check.crosscheck import GAPS
+from ..check.distance import farthest
 from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding
 from ..check.verdict import Verdict
-from ..datasets.sources import load_data
-from ..errors import FitError, RBridgeError
-from ..r.session import isolated_batch
+from ..datasets.sources import load_data, sha256
+from ..errors import FitError, RBridgeError, RecordError, TimeLimitError
+from ..r.session import isolated_batch, set_isolation
 from ..results import LmeResults
 from .cases import Case
+from .limit import within
 
 
 class Named(Protocol):
@@ -36,6 +38,10 @@ class Named(Protocol):
     @property
     def where(self) -> str:
         ...
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that it may take."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Outcome:
     seconds : float
     today : mapping of str to str
         Of a record: the provenance of the fit that was held against it; empty without one.
+    data : str
+        Which data, with their rows and the start of their SHA-256.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Outcome:
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     today: Mapping[str, str] = field(default_factory=dict)
+    data: str = ""
 
     @property
     def without_reference(self) -> bool:
@@ -79,8 +88,7 @@ class Outcome:
 
     def words(self, n: int = 1) -> str:
         """The verdict on n such models."""
-        more = " without a reference" if self.without_reference else ""
-        return f"{self.code.words(n)}{more}"
+        return "without a reference" if self.without_reference else self.code.words(n)
 
     @property
     def mark(self) -> str:
@@ -110,9 +118,12 @@ def check_case(case: Case) -> Outcome:
     """Fit and cross-check one model; its failure is its own outcome."""
     start = time.perf_counter()
     try:
-        check = fit_case(case).crosscheck()
+        fit = fit_case(case)
+        check = fit.crosscheck()
+        told = data_told(case.data, fit.nobs, sha256(case.data, case.folder))
         outcome = Outcome(
-            case.name, case.where, check.title, check.findings, check.table, check.provenance
+            *(case.name, case.where, check.title, check.findings, check.table, check.provenance),
+            data=told,
         )
     except RBridgeError as error:
         outcome = failed(case, error)
@@ -121,10 +132,19 @@ def check_case(case: Case) -> Outcome:
     return replace(outcome, findings=findings, seconds=time.perf_counter() - start)
 
 
+_CODES: dict[type[BaseException], str] = {TimeLimitError: "timeout", RecordError: "record"}
+
+
+def data_told(data: str, rows: int, digest: str) -> str:
+    """Which data a model was fitted on, in a line."""
+    return f"{data}, {rows} rows, SHA-256 {digest[:12]}"
+
+
 def failed(case: Named, error: BaseException) -> Outcome:
     """The outcome of a model that could not be fitted or read."""
     what = "nlme: " if isinstance(error, FitError) else ""
-    finding = Finding("fit", UNCHECKED, None, f"{what}{error}")
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "fit")
+    finding = Finding(code, UNCHECKED, None, f"{what}{error}")
     return Outcome(case.name, case.where, case.name, (finding,))
 
 
@@ -145,15 +165,10 @@ def _with_components(finding: Finding, table: pd.DataFrame | None) -> Finding:
     bad = finding.level in (FAILURE, WARNING) and not finding.parameters
     if table is None or not bad or finding.code not in GAPS or finding.code not in table:
         return finding
-    one, other = GAPS[finding.code]
-    far = table[finding.code].abs().sort_values(ascending=False).head(3)
-    told = [
-        f"{name}: standard error {table.at[name, one]:.10g} ({one}), "
-        f"{table.at[name, other]:.10g} ({other}), {table.at[name, finding.code]:+.2g} relative"
-        for name in far.index
-    ]
-    text = f"{finding.text}; {'; '.join(told)}"
-    return replace(finding, text=text, parameters=tuple(map(str, far.index)))
+    who = GAPS[finding.code]
+    one, other = (table[method] for method in who)
+    names, told = farthest(one, other, who, "standard error ")
+    return replace(finding, text=f"{finding.text}; {told}", parameters=names)
 
 
 def _by_tolerance(finding: Finding, tolerance: Mapping[str, float]) -> Finding:
@@ -162,6 +177,8 @@ def _by_tolerance(finding: Finding, tolerance: Mapping[str, float]) -> Finding:
         return finding
     if finding.size > limit:
         text = f"{finding.text} (the suite allows {limit:g})"
+        unnamed = [name for name in finding.parameters if name not in text]
+        text += f"; farthest: {', '.join(unnamed)}" if unnamed else ""
         return replace(finding, level=FAILURE, text=text)
     return replace(finding, level=OK if finding.level == FAILURE else finding.level)
 
@@ -224,9 +241,12 @@ def _one_by_one(
 
 
 def guarded(work: Callable[[Item], Outcome], item: Item) -> Outcome:
-    """The outcome, also where ``work`` has a bug: one bad model costs that model only."""
+    """The outcome, also where ``work`` has a bug or no end: one bad model costs that model only."""
+    start = time.perf_counter()
     try:
-        return work(item)
+        return within(item.timeout, lambda: work(item))
+    except RBridgeError as error:
+        return replace(failed(item, error), seconds=time.perf_counter() - start)
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{last.filename}:{last.lineno}"
@@ -238,17 +258,19 @@ def _parallel(
 ) -> Iterator[tuple[int, Outcome]]:
     """Outcomes as they come. A process that dies takes its pool along: the rest is done alone."""
     left = dict(enumerate(items))
-    yield from _pool(left, work, min(jobs, max(len(items), 1)))
+    yield from _pool(left, work, max(min(jobs, len(items)), 1))
     for number, item in list(left.items()):
         yield from _pool(left, work, 1, only=number)
         if number in left:
             yield number, failed(item, RuntimeError("its process died: R or a library crashed"))
 
 
-def _end_quietly_when_told() -> None:
+def _begin(limited: bool) -> None:
     """In a process of the pool: Ctrl-C is the parent's to report, and reaches this one too."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda got, _: sys.exit(128 + got))  # R's temporary folder goes too
+    if limited:
+        set_isolation("process")  # an R that is to be stopped must not be this process's own
 
 
 def _pool(
@@ -256,7 +278,8 @@ def _pool(
 ) -> Iterator[tuple[int, Outcome]]:
     # R must be started after the fork, and no fork is safe once it runs: fresh processes
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _end_quietly_when_told)
+    limited = any(item.timeout is not None for item in left.values())
+    pool = ProcessPoolExecutor(jobs, context, _begin, (limited,))
     try:
         numbers = list(left) if only is None else [only]
         futures: dict[Future[Outcome], int] = {

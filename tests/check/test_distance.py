@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rbridge.check.distance import aligned, largest, relative_difference
+from rbridge.check.distance import aligned, farthest, largest, relative_difference
 from rbridge.errors import SpecError
 
 
@@ -49,3 +49,17 @@ def test_a_vector_is_measured_by_size_and_zero_as_it_is() -> None:
 def test_values_follow_the_names() -> None:
     values = pd.Series({"a": 1.0, "b": 2.0})
     assert list(aligned(values, pd.Index(["b", "a"]))) == [2.0, 1.0]
+
+
+def test_the_farthest_are_named_with_both_numbers() -> None:
+    one = pd.Series({"a": 2.0, "b": 4.0, "c": 1.0})
+    other = pd.Series({"a": 2.0, "b": 2.0, "c": 1.0 + 1e-9})
+    names, told = farthest(one, other, ("here", "there"), "se ")
+    assert names == ("b",)  # what lies a thousandth as far apart is not worth a word
+    assert told == "b: se 4 (here), 2 (there), +1 relative"
+
+
+def test_what_is_no_number_is_farthest() -> None:
+    one, other = pd.Series({"a": 9.0, "b": np.nan}), pd.Series({"a": 1.0, "b": 2.0})
+    names, told = farthest(one, other, ("x", "y"))
+    assert names == ("b",) and "nan (x), 2 (y)" in told

@@ -164,7 +164,7 @@ SLOW = {
     "crosscheck --suite": ["crosscheck", "--suite", "many.toml"],
     "crosscheck --suite --jobs": ["crosscheck", "--suite", "many.toml", "--jobs", "2"],
     "record": ["record", "--suite", "many.toml", "-o", "new"],
-    "qualify": ["qualify", "--no-r"],
+    "qualify": ["qualify"],
 }
 
 

@@ -118,4 +118,6 @@ def test_without_joblib_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", no_joblib)
     with pytest.raises(InstallationError, match="pip install joblib"):
-        collect(task, 3, n_jobs=1, progress=False, what="squares")
+        collect(task, 3, n_jobs=2, progress=False, what="squares")
+    for one in (None, 1):
+        assert collect(task, 9, n_jobs=one, progress=False, what="squares")[0] == squares(0, 9)

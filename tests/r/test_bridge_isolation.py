@@ -80,10 +80,8 @@ def test_a_hard_time_limit():
     with rb.set_isolation("process"):
         fit()
         current().timeout = 0.001
-        started = time.monotonic()
         with pytest.raises(TimeLimitError, match="longer than 0.001 s"):
             fit()
-        assert time.monotonic() - started < 2
         current().timeout = 60
         assert fit().converged
 

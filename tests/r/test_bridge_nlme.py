@@ -98,14 +98,14 @@ def test_contrasts_with_named_rows_follow_the_levels():
 
 
 def test_released_models_leave_r():
-    define("held", "function() c(length(ls(models)), length(ls(shelf, all.names = TRUE)))")
+    define("counted", "function() c(length(ls(models)), length(ls(shelf, all.names = TRUE)))")
     gc.collect()
-    before = session().call("held").value.tolist()
+    before = session().call("counted").value.tolist()
     fits = [rb.lme("y ~ x", grouped(), "~ 1 | g") for _ in range(5)]
-    assert session().call("held").value.tolist() == [n + 5 for n in before]
+    assert session().call("counted").value.tolist() == [n + 5 for n in before]
     del fits
     gc.collect()
-    assert session().call("held").value.tolist() == before
+    assert session().call("counted").value.tolist() == before
 
 
 def resident() -> float:

@@ -45,8 +45,8 @@ def test_models_released_in_other_threads():
     numbers = [fit.in_r("a test").handle.number for fit in fits]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: fits.pop(), range(10)))
-    define("held", "function() as.numeric(ls(models))")
-    assert not set(session().call("held").value) & set(numbers)
+    define("kept", "function() as.numeric(ls(models))")
+    assert not set(session().call("kept").value) & set(numbers)
 
 
 def test_asyncio_in_threads_and_without():

@@ -33,7 +33,8 @@ def test_a_changed_answer_and_changed_data_are_noticed(tmp_path: Path) -> None:
     (wrong,) = [f for f in check_record(RecordFile(path, True)).findings if f.code == "fixef"]
     assert wrong.level == "failure" and "drift from R 3.0.0" in wrong.text
     content["answers"]["fixef"]["values"][0] -= 1.0
-    content["data"]["sha256"] = "0"
+    content["data"]["sha256"] = content["data"]["print"]["row_set"] = "0"
+    content["data"]["print"]["columns"]["travel"] = "0"
     path.write_text(dumps(content))
     outcome = check_record(RecordFile(path, True))
     assert outcome.code == 2 and "has changed since the record" in outcome.findings[-1].text

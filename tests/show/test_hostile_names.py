@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rbridge.show import diagnostics, means, plots
+from rbridge.show import components, diagnostics, gaps, means, profiles, quantiles, replicates
 from rbridge.show.junit import JUnitCase, junit
 from rbridge.show.report import Report
 from tests.support.grades import graded
@@ -76,23 +76,25 @@ def test_every_row_of_a_markdown_table_has_its_cells(name: str) -> None:
 def _pictures(name: str) -> Any:
     intervals = pd.DataFrame({"component": name, "method": [name, "b"], "estimate": 1.0})
     intervals = intervals.assign(lower=[0.5, np.nan], upper=[2.0, np.nan], note=["", name])
-    yield plots.varcomp_forest(intervals, name)
+    yield components.varcomp_forest(intervals, name)
     table = pd.DataFrame({"estimate": [1.0, 2], "se": 1.0, "lower": 0.0, "upper": 3.0})
     table.index = [name, "b"]
     table.attrs["method"] = name
-    yield plots.vcov_picture(table, pd.DataFrame(np.eye(2)), name)
+    yield components.vcov_picture(table, pd.DataFrame(np.eye(2)), name)
     gap = pd.DataFrame({"A": [1e-3, 1e-2]}, index=[name, "b"])
-    yield plots.crosscheck_gaps(gap, {"A": ("x", 0.1)}, name)
+    yield gaps.crosscheck_gaps(gap, {"A": ("x", 0.1)}, name)
     x = np.linspace(-1.0, 1, 9)
     curve = SimpleNamespace(value=x, zeta=x, estimate=0.0, lower=-0.5, upper=0.5)
-    yield plots.profile_curves({name: curve}, 0.95)  # type: ignore[dict-item]
+    yield profiles.profile_curves({name: curve}, 0.95, name)  # type: ignore[dict-item]
     ends = pd.DataFrame({"lower": [0.0], "upper": [1.0]}, index=[name])
-    yield plots.bootstrap_distributions(pd.DataFrame({name: x}), pd.Series({name: 0.0}), ends, name)
+    drawn = pd.DataFrame({name: x})
+    yield replicates.bootstrap_distributions(drawn, pd.Series({name: 0.0}), ends, name)
+    yield quantiles.qq_panels({name: x, "b": x}, name, name)
     rows = pd.DataFrame({"fitted": x, "residual": x})
     lags = pd.DataFrame({"lag": [1, 2], "acf": [0.3, 0.1], "band": 0.5})
-    yield diagnostics.diagnostics(name, rows, {name: x}, lags, name)
+    yield diagnostics.diagnostics(rows, {name: x}, lags, name, name)
     cells = pd.DataFrame({name: ["u", name], "estimate": 1.0, "lower": 0.0, "upper": 2.0})
-    yield means.means_picture(cells, [name], [], name)
+    yield means.means_picture(cells, [name], [], name, name)
 
 
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning", "ignore:constrained_layout:UserWarning")

@@ -1,12 +1,13 @@
 """Every picture is drawn, nothing lies outside the figure or on a neighbour's label; no R."""
 
-import sys
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from rbridge.core.residuals import autocorrelation
+from rbridge.errors import SpecError
 from rbridge.fit.vcov import VarcompVcov
 from tests.support.fits import crosschecked, replicates, shown
 from tests.support.grades import graded
@@ -14,7 +15,14 @@ from tests.support.processes import says
 
 pytest.importorskip("matplotlib")
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+import matplotlib  # noqa: E402
+
+matplotlib.use("agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from tests.support.pictures import faults  # noqa: E402
 
 SLOPE = shown("slope", "AR1", "Power")
 NESTED, GLS = shown("nested"), shown("gls")
@@ -32,6 +40,13 @@ PICTURES = {
     "cross-check": lambda: crosschecked(SLOPE).plot(),
     "cross-check without A": lambda: crosschecked(GLS, "A").plot(),
     "bootstrap": lambda: replicates(SLOPE).plot(),
+    "acf": lambda: SLOPE.acf().plot(),
+    "variogram": lambda: SLOPE.variogram().plot(),
+    "random effects": lambda: SLOPE.plot_random_effects(),
+    "pairs": lambda: SLOPE.plot_pairs(),
+    "qq": lambda: SLOPE.plot_qq("~ pearson"),
+    "qq of random effects": lambda: NESTED.plot_qq("~ ranef"),
+    "residuals": lambda: SLOPE.plot_residuals(),
     "bootstrap of one": lambda: replicates(GLS).plot(0.9, kind="basic"),
     "diagnostics": lambda: SLOPE.plot_diagnostics(),
     "diagnostics of nested levels": lambda: NESTED.plot_diagnostics(),
@@ -49,27 +64,9 @@ def long_names():
     return VarcompVcov(vcov.estimates.set_axis(names), cov, "expected", vcov.source)
 
 
-def drawn_texts(axis, renderer):
-    """Boxes of an axis's labels, those of ticks outside the view left out."""
-    low, high = sorted(axis.get_view_interval())
-    ticks = [t for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-    return [t.label1.get_window_extent(renderer) for t in ticks if t.label1.get_text()]
-
-
 @pytest.mark.parametrize("name", graded(PICTURES, SOME))
-def test_nothing_is_clipped_and_no_labels_overlap(name):
-    figure = PICTURES[name]()
-    canvas = FigureCanvasAgg(figure)
-    figure.draw_without_rendering()
-    renderer = canvas.get_renderer()
-    box = figure.get_tightbbox(renderer)  # of all that is drawn, in inches
-    width, height = figure.get_size_inches()
-    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, box
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            boxes = drawn_texts(axis, renderer)
-            pairs = zip(boxes, boxes[1:])
-            assert not any(one.overlaps(other) for one, other in pairs), ax.get_title(loc="left")
+def test_nothing_is_cut_and_no_texts_overlap(name):
+    assert faults(PICTURES[name]()) == []
 
 
 def test_notebooks_show_a_picture():
@@ -81,14 +78,6 @@ def test_methods_without_an_interval_say_so():
     assert any(text.startswith("none: ") and "synthetic" in text for text in texts)  # no apVar
 
 
-def test_an_endless_interval_ends_in_an_arrow():
-    from rbridge.show.plots import _limits
-
-    rows = [(0.5, 2.0, ""), (0.6, 2.2, ""), (0.1, 1e80, ""), (np.nan, np.nan, "why")]
-    assert _limits(1.0, rows) == (0.5, 2.2)
-    assert _limits(1.0, rows[3:]) == (0.0, 2.0)
-
-
 def test_autocorrelation_by_hand():
     codes = np.array([0, 0, 0, 1, 1, 2])
     r = np.array([1.0, 2, 3, -1, 1, 5])
@@ -97,14 +86,54 @@ def test_autocorrelation_by_hand():
     np.testing.assert_allclose(acf, np.array([41 / 6, (2 + 6 - 1) / 3, 3.0]) / (41 / 6))
 
 
-def test_pictures_touch_nothing_global():
-    import matplotlib
-
+def test_pictures_change_no_settings():
     before = dict(matplotlib.rcParams)
-    known = "matplotlib.pyplot" in sys.modules
     PICTURES["bootstrap"]()
     assert dict(matplotlib.rcParams) == before
-    assert known or "matplotlib.pyplot" not in sys.modules
+
+
+def test_pyplot_knows_a_picture_and_not_too_many():
+    plt.close("all")
+    theirs = plt.figure()
+    figures = [GLS.acf().plot() for _ in range(30)]  # a warning would be an error
+    most = matplotlib.rcParams["figure.max_open_warning"]
+    assert plt.gcf() is figures[-1] and len(plt.get_fignums()) <= most // 2 + 1
+    assert theirs.number in plt.get_fignums() and figures[-2].number in plt.get_fignums()
+    figures[0].savefig(io.BytesIO())  # forgotten by pyplot, and whole
+    plt.close("all")
+
+
+def test_the_callers_axes_bring_no_figure():
+    plt.close("all")
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    part = figure.subfigures(1, 2)[0].subplots()
+    for ax in (left, right, part):
+        assert GLS.acf().plot(ax=ax) is figure
+    assert plt.get_fignums() == []
+    with pytest.raises(SpecError, match="ax or figsize, not both"):
+        GLS.acf().plot(ax=left, figsize=(3, 3))
+
+
+def test_without_a_screen_for_the_backend_there_is_a_picture(monkeypatch):
+    def no_screen(**_):
+        raise ImportError("Cannot load backend 'TkAgg'")
+
+    monkeypatch.setattr(plt, "figure", no_screen)
+    assert GLS.acf().plot()._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "backend, known", [("module://matplotlib_inline.backend_inline", 0), ("agg", 1)]
+)
+def test_a_notebook_shows_a_picture_once(backend, known, monkeypatch):
+    plt.close("all")
+    figure = GLS.acf().plot()
+    monkeypatch.setattr(plt, "get_backend", lambda: backend)
+    with pytest.raises(NotImplementedError):  # so that IPython goes on to its own formats
+        figure._ipython_display_()
+    assert len(plt.get_fignums()) == known
+    plt.close("all")
 
 
 def test_without_matplotlib_says_what_to_install():
@@ -113,7 +142,7 @@ def test_without_matplotlib_says_what_to_install():
         sys.modules["matplotlib"] = sys.modules["matplotlib.figure"] = None
         import rbridge
         try:
-            import rbridge.show.plots
+            import rbridge.show.canvas
         except rbridge.RBridgeError as error:
             print(error)
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from rbridge.check.findings import FAILURE, NOTE, OK, UNCHECKED, WARNING, Finding
 from rbridge.suite.differences import NamedValues, compared
 from rbridge.suite.report import COMMENT_LIMIT, SuiteReport
-from rbridge.suite.run import Outcome, explained
+from rbridge.suite.run import Outcome, explained, judged
 
 C = Finding("C", FAILURE, 2e-8, "differ by 2e-8")
 
@@ -82,7 +83,7 @@ def test_both_installations_are_named() -> None:
 
 def test_no_reference_is_not_an_agreement_and_warnings_are_shown() -> None:
     found = against_r()
-    assert found.headline() == "3 models: 1 agrees, 1 agrees without a reference, 1 disagrees"
+    assert found.headline() == "3 models: 1 agrees, 1 without a reference, 1 disagrees"
     for text in (found.to_text(), found.to_markdown(), found.to_html()):
         assert "apVar is 0.1 off" in text
     assert [o.mark for o in found.outcomes] == ["✗", "✓!", "·"]
@@ -101,3 +102,33 @@ def test_a_gap_names_its_components() -> None:
     (found,) = explained([C], pd.DataFrame(rows, index=index))
     assert found.parameters[0] == "Tau.g.var((Intercept))"
     assert "standard error 3 (expected), 2 (lmeInfo), +0.5 relative" in found.text
+
+
+def test_lines_fit_a_terminal_and_say_what_to_look_at() -> None:
+    text = against_r().to_text()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "rbridge record --yes" in text and "fit.diagnose()" in text
+
+
+def test_annotations_name_the_line_the_worst_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    found = SuiteReport("x", (*report().outcomes[1:], report().outcomes[0])).annotations()
+    assert found.splitlines() == [
+        "::error file=f,line=1,title=bad%3A C::differ by 2e-8",
+        "::error file=f,line=2,title=lost%3A fit::no data",
+    ]
+    assert "::warning file=refs/b.json,title=warned%3A A::apVar is" in against_r().annotations()
+
+
+def test_a_tighter_tolerance_names_the_component() -> None:
+    near = Finding("estimates", OK, 1e-12, "1e-12 apart", ("sigma_sq",))
+    (found,) = judged([near], {"estimates": 1e-13}, {})
+    assert found.level == FAILURE and found.text.endswith("; farthest: sigma_sq")
+
+
+@pytest.mark.parametrize("told", ["*a*", "<b>", "a|b", "`x`", "[u](v)", "a_b_c"])
+def test_markdown_shows_what_was_said(told: str) -> None:
+    lost = Outcome("lost", "f:2", "lost", (Finding("fit", UNCHECKED, None, told),))
+    (line,) = [x for x in SuiteReport("x", (lost,)).to_markdown().splitlines() if "fit:" in x]
+    assert re.sub(r"\\([^a-z\s])", r"\1", line.partition("fit: ")[2]) == told
+    assert not re.search(r"(?<!\\)[*_<`|\[\]]", line)

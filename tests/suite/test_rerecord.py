@@ -52,6 +52,11 @@ def doubled(content: Any) -> None:
     content["answers"]["fixef"]["values"] = [133.0]
 
 
+def told(result: Result) -> str:
+    """What was printed, however it was wrapped."""
+    return " ".join(result.output.split())
+
+
 def test_a_record_that_says_the_same_is_left(refs: Path) -> None:
     before = (refs / f"{NAME}.json").read_bytes()
     assert record(refs).exit_code == 0 and (refs / f"{NAME}.json").read_bytes() == before
@@ -62,14 +67,14 @@ def test_a_record_that_would_change_is_shown_and_left(refs: Path) -> None:
     before = (refs / f"{NAME}.json").read_bytes()
     result = record(refs)
     assert result.exit_code == 2 and (refs / f"{NAME}.json").read_bytes() == before
-    assert "--yes overwrites it" in result.output
-    assert "(Intercept): recorded 133, today 66.5 (6.5 standard errors)" in result.output
+    assert "--yes overwrites it" in told(result)
+    assert "(Intercept): recorded 133, today 66.5 (6.5 standard errors)" in told(result)
 
 
 def test_yes_overwrites_and_says_what_changed(refs: Path) -> None:
     edit(refs, doubled)
     result = record(refs, "--yes")
-    assert result.exit_code == 0 and "recorded 133, today 66.5" in result.output
+    assert result.exit_code == 0 and "recorded 133, today 66.5" in told(result)
     assert json.loads((refs / f"{NAME}.json").read_text())["answers"]["fixef"]["values"] != [133.0]
 
 
@@ -87,13 +92,13 @@ def test_yes_overwrites_and_says_what_changed(refs: Path) -> None:
 def test_other_changes_are_named(refs: Path, change: Any, said: str) -> None:
     edit(refs, change)
     result = record(refs)
-    assert result.exit_code == 2 and said in result.output
+    assert result.exit_code == 2 and said in told(result)
 
 
 def test_a_changed_model_is_named(refs: Path) -> None:
     result = record(refs, suite=MODEL.replace("travel ~ 1", "log(travel) ~ 1"))
     assert result.exit_code == 2
-    assert "fixed was 'travel ~ 1' and is 'log(travel) ~ 1'" in result.output
+    assert "fixed was 'travel ~ 1' and is 'log(travel) ~ 1'" in told(result)
 
 
 def test_a_new_record_says_what_the_data_are(refs: Path) -> None:

@@ -41,11 +41,16 @@ def ask(code: str, fit: Fit | None = None) -> Any:
     return r.run(work)
 
 
+_defined: set[str] = set()
+
+
 def define(name: str, code: str) -> None:
-    """A function of R's that ``session().call(name)`` reaches."""
+    """A function of R's that ``session().call(name)`` reaches; never one of the package's own."""
     r = embedded_session()
 
     def work() -> None:
+        assert name in _defined or name not in list(r.functions.keys()), f"{name} is the package's"
+        _defined.add(name)
         _evaluated(f"{name} <- {code}", r.functions)
 
     r.run(work)

@@ -220,13 +220,15 @@ def inverse(M: Array) -> tuple[Array, float]:
     if len(M) == 2:
         det = M[0, 0] * M[1, 1] - M[0, 1] * M[1, 0]
         log_det = _total_log(det)
-        adjugate = np.stack([np.stack([M[1, 1], -M[0, 1]]), np.stack([-M[1, 0], M[0, 0]])])
-        return adjugate / det, log_det
+        found = np.empty(M.shape)
+        found[0, 0], found[1, 1] = M[1, 1] / det, M[0, 0] / det
+        found[0, 1], found[1, 0] = M[0, 1] / -det, M[1, 0] / -det
+        return found, log_det
     cells_first = np.ascontiguousarray(M.transpose(2, 0, 1))
     sign, log_dets = np.linalg.slogdet(cells_first)
     _total_log(sign)
-    found = np.linalg.inv(cells_first).transpose(1, 2, 0)
-    return np.ascontiguousarray(found), float(log_dets.sum())
+    inverted = np.linalg.inv(cells_first).transpose(1, 2, 0)
+    return np.ascontiguousarray(inverted), float(log_dets.sum())
 
 
 def _total_log(det: Array) -> float:

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from .correlation import is_markov
 from .covariance import Rows
 from .groups import GroupSums
 
+Columns = Array | Sequence[Array]  # (k, n)
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
 _MOST_STRATA = 16
-CELLS = 8_192  # innermost groups at a time, likewise, where their rows are summed already
+CELLS = 4_096  # innermost groups at a time, likewise, where their rows are summed already
 
 
 class NotNested(Exception):
@@ -104,11 +106,11 @@ class Layout:
         """(k, k, m) B'B of each innermost group, of all rows where there is none."""
         cells = self.starts[-1] if self.starts else None
         if cells is None:
-            return symmetric_sums(self._stacked(0, self.n), self._stacked(0, self.n), None)
+            return symmetric_sums(self.columns, self.columns, None)
         parts, ends = [], np.append(cells, self.n)
         for at in slices_of_cells(len(cells)):
             start, stop = ends[at.start], ends[at.stop]
-            B = self._stacked(start, stop)
+            B = [column[start:stop] for column in self.columns]
             parts.append(symmetric_sums(B, B, cells[at] - start))
         return np.concatenate(parts, axis=-1)
 
@@ -148,9 +150,6 @@ class Layout:
             return self.cross
         first, last = np.searchsorted(self.starts[-1], (start, stop))
         return np.asarray(self.cross[..., first:last])
-
-    def _stacked(self, start: int, stop: int) -> Array:
-        return np.stack([column[start:stop] for column in self.columns])
 
     def rows(self, start: int, stop: int) -> Rows:
         return slice(start, stop) if self.order is None else self.order[start:stop]
@@ -249,7 +248,7 @@ def conditioned(X: Array) -> tuple[Array, Array]:
 
     Also the upper triangular T with X = QT, the identity in the first case.
     """
-    cross = np.einsum("ij,ik->jk", X, X)  # in this shape faster than a product of matrices
+    cross = X.T @ X
     lengths = np.sqrt(np.diagonal(cross))
     if not (lengths > 0).all():
         raise InformationError("the fixed-effects design is singular")
@@ -296,14 +295,29 @@ def slices_of_cells(m: int) -> Iterator[slice]:
     return (slice(start, min(start + CELLS, m)) for start in range(0, m, CELLS))
 
 
-def symmetric_sums(X: Array, Y: Array, cells: Array | None) -> Array:
+def symmetric_sums(X: Columns, Y: Columns, cells: Array | None) -> Array:
     """Σ over the rows of each cell of x y', known to be symmetric: two (k, n) to (k, k, m)."""
+    k = len(X)
     if cells is None:
-        return np.asarray((X @ Y.T)[..., None])
-    out = np.empty((len(X), len(X), len(cells)))
-    for i, x in enumerate(X):
-        out[i, i:] = out[i:, i] = np.add.reduceat(x * Y[i:], cells, axis=1)
+        out = np.empty((k, k, 1))
+        for i, j in combinations_with_replacement(range(k), 2):
+            out[i, j] = out[j, i] = X[i] @ Y[j]
+        return out
+    out = np.empty((k, k, len(cells)))
+    size = even_size(cells, len(X[0])) if k else 0
+    for i, j in combinations_with_replacement(range(k), 2):
+        if size:  # in one pass
+            x, y = X[i].reshape(-1, size), Y[j].reshape(-1, size)
+            out[i, j] = out[j, i] = np.einsum("ms,ms->m", x, y)
+        else:
+            out[i, j] = out[j, i] = np.add.reduceat(X[i] * Y[j], cells)
     return out
+
+
+def even_size(cells: Array, n: int) -> int:
+    """Rows of every cell where all have as many; 0 where they have not."""
+    size = n // len(cells)
+    return size if np.array_equal(cells, np.arange(0, n, size)) else 0
 
 
 def between(starts: Array, start: int, stop: int) -> Array:

@@ -9,12 +9,12 @@ H = GN, of g, of Ng or of N, whatever D's elements are. Nothing is subtracted, h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, lasting
 from .absorb import Moments, inverse, without_parameters
 from .groups import GroupSums
 from .layout import Layout, slices_of_cells
@@ -49,6 +49,19 @@ class _Places:
         self.elements = tuple(found)
 
 
+@lru_cache(maxsize=256)
+def _places(inside: tuple[int | None, ...], q: int) -> _Places:
+    return _Places(inside, q)
+
+
+def one_more(delta: Array, G: Array) -> Array:
+    """I + ΔG of each cell, (q, q, m)."""
+    q = len(delta)
+    out = (delta @ G.reshape(q, -1)).reshape(G.shape)
+    out[range(q), range(q)] += 1
+    return np.asarray(out)
+
+
 @dataclass(frozen=True)
 class _Sums:
     """Sums over groups.
@@ -72,7 +85,7 @@ class _Sums:
 def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivatives: bool) -> _Sums:
     """Of some groups at D/σ² = ``delta``."""
     G, q = groups.G[..., at], len(delta)
-    N, log_det = inverse(np.eye(q)[..., None] + np.einsum("zv,vwm->zwm", delta, G))
+    N, log_det = inverse(one_more(delta, G))
     rows = np.empty((len(places.elements), G.shape[-1]))
     for out, (of_H, a, z) in zip(rows, places.elements):
         left = G[a] if of_H else groups.c[a, :, at]
@@ -83,7 +96,7 @@ def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivativ
         return _Sums(log_det, rows.sum(axis=1), own, nothing, nothing, nothing)
     g, flat = groups.g[..., at], (q * q, -1)
     Ng = np.einsum("zym,ywm->zwm", N, g)
-    upper = np.triu_indices(q)
+    upper = _upper(q)
     H, N_ = rows[places.H[upper]], N.reshape(flat)
     weights = [np.ones((1, G.shape[-1])), H, g[upper], (Ng[upper] + Ng[upper[::-1]]) / 2, N_]
     A, both = rows[: places.n_A], np.concatenate([H, N_])
@@ -93,7 +106,7 @@ def _sums(groups: GroupSums, places: _Places, delta: Array, at: slice, derivativ
         rows.sum(axis=1),
         own,
         np.concatenate(weights) @ np.ascontiguousarray(pairs.T),
-        both @ np.ascontiguousarray(both.T),
+        both @ both.T,
         N.sum(axis=-1),
     )
 
@@ -107,7 +120,7 @@ def one_level(design: Layout, model: Model, derivatives: bool) -> Moments:
         False: F0 and log det V only.
     """
     groups, sigma_sq = design.groups, model.sigma_sq
-    places = _Places(groups.inside, len(groups.G))
+    places = _places(groups.inside, len(groups.G))
     delta, parts = model.D[0] / sigma_sq, slices_of_cells(groups.G.shape[-1])
     sums = reduce(add, (_sums(groups, places, delta, at, derivatives) for at in parts))
     log_det = design.n * np.log(sigma_sq) + sums.log_det
@@ -190,9 +203,16 @@ def _traces(
     return trace1, trace2
 
 
+@lru_cache(maxsize=256)
 def _place_of_pairs(q: int) -> Array:
     """(q, q) place of a symmetric matrix's element among those of its upper triangle, by rows."""
     place = np.zeros((q, q), dtype=int)
-    upper = np.triu_indices(q)
+    upper = _upper(q)
     place[upper] = place[upper[::-1]] = np.arange(len(upper[0]))
-    return place
+    return lasting(place)
+
+
+@lru_cache(maxsize=256)
+def _upper(q: int) -> tuple[Array, Array]:
+    row, column = np.triu_indices(q)
+    return lasting(row), lasting(column)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, lasting
 from ..derivatives import complex_step
 from ..parameters import block_basis, free_cor
 from ..snapshot import CorStruct, FitSnapshot, PdBlock
@@ -40,7 +40,7 @@ class Factor:
 
     @classmethod
     def of(cls, block: PdBlock) -> Factor:
-        return cls(block, block_basis(block), _squares(block))
+        return cls(block, block_basis(block), _squares(block.pd_class, len(block.names)))
 
     def factor(self, delta: Array) -> Array:
         """l of (..., n_e) ``delta``, an indefinite one first brought back into the cone."""
@@ -60,15 +60,15 @@ class Factor:
         return np.asarray((R * sign[..., None])[..., row, column])
 
 
-def _squares(block: PdBlock) -> Array:
+@lru_cache(maxsize=256)
+def _squares(pd_class: str, q: int) -> Array:
     """Q of :class:`Factor`. Unstructured: the triangle R with D = R'R, by columns as D itself."""
-    q = len(block.names)
-    if block.pd_class == "pdIdent":
-        return np.ones((1, 1, 1))
-    if block.pd_class == "pdDiag":
-        return np.stack([np.diag(row) for row in np.eye(q)])
-    if block.pd_class == "pdCompSymm":  # eigenvalues l₁² (q − 1 times) and l₂²
-        return np.stack([np.diag([1 - 1 / q, 1 / q]), np.diag([-1 / q, 1 / q])])
+    if pd_class == "pdIdent":
+        return lasting(np.ones((1, 1, 1)))
+    if pd_class == "pdDiag":
+        return lasting(np.stack([np.diag(row) for row in np.eye(q)]))
+    if pd_class == "pdCompSymm":  # eigenvalues l₁² (q − 1 times) and l₂²
+        return lasting(np.stack([np.diag([1 - 1 / q, 1 / q]), np.diag([-1 / q, 1 / q])]))
     row, column = vech(q)
     Q = np.zeros((len(row),) * 3)
     for e, (i, j) in enumerate(zip(row, column)):
@@ -76,7 +76,7 @@ def _squares(block: PdBlock) -> Array:
             a, b = (np.flatnonzero((row == k) & (column == c))[0] for c in (i, j))
             Q[e, a, b] += 0.5
             Q[e, b, a] += 0.5
-    return Q
+    return lasting(Q)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import InformationError
 from .. import parameters
 from ..arrays import Array
+from ..engine.forms import Forms
 from ..snapshot import FitSnapshot
 from .newton import Local, climb
 from .start import least_squares, starts
@@ -30,6 +31,8 @@ class Maximum:
         How often the likelihood and its derivatives were computed.
     slope : float
         Length of the gradient, per standard error.
+    forms : Forms
+        Of the maximum.
     """
 
     theta: Array
@@ -37,6 +40,7 @@ class Maximum:
     converged: bool
     evaluations: int
     slope: float
+    forms: Forms
 
 
 def maximise(snapshot: FitSnapshot, start: Array | None = None) -> Maximum:
@@ -72,7 +76,17 @@ def estimate(snapshot: FitSnapshot) -> Maximum:
     InformationError
         The likelihood exists at none of the starts: X is singular, say.
     """
-    surface = Surface(replace(snapshot, beta=least_squares(snapshot.X, snapshot.y)))
+    return climbed(by_least_squares(snapshot))
+
+
+def by_least_squares(snapshot: FitSnapshot) -> FitSnapshot:
+    """The snapshot with the β of least squares: its residuals have the digits that y may lack."""
+    return replace(snapshot, beta=least_squares(snapshot.X, snapshot.y))
+
+
+def climbed(snapshot: FitSnapshot) -> Maximum:
+    """:func:`estimate`, given a β for residuals of a size that suits the digits."""
+    surface = Surface(snapshot)
     found: list[tuple[Evaluation, bool]] = []
     reason = InformationError(_OUTSIDE)
     for psi in starts(surface):
@@ -87,7 +101,8 @@ def estimate(snapshot: FitSnapshot) -> Maximum:
 
 def _maximum(surface: Surface, point: Evaluation, converged: bool) -> Maximum:
     slope = free_of_scale(point, surface.fixed).slope if surface.coding.n_phi else 0.0
-    return Maximum(point.theta, point.log_lik, converged, surface.evaluations, slope)
+    found = (point.theta, point.log_lik, converged, surface.evaluations, slope)
+    return Maximum(*found, point.forms)
 
 
 def ascend(surface: Surface, psi: Array) -> tuple[Evaluation, bool]:

@@ -11,14 +11,13 @@ import numpy as np
 from ...errors import InformationError
 from .. import parameters
 from ..arrays import Array
-from ..engine.contractions import contract
 from ..engine.forms import Forms
+from ..engine.layout import keep_for
 from ..engine.model import Model, model_at
 from ..information import information_from
 from ..snapshot import ApVar, ApVarUnavailable, FitSnapshot
-from .maximum import Maximum, estimate, maximise
+from .maximum import Maximum, by_least_squares, climbed, maximise
 from .solution import Solution, solution
-from .start import least_squares
 
 Computed = Literal["fitted", "resid"]
 _STILL = 1e-9  # change of a computed covariate, relative to its size, at a fixed point
@@ -57,13 +56,13 @@ def fit(
     2000, section 5.2), so the likelihood is at a maximum for the weights that it ends with.
     """
     computed = computed or {}
+    now = by_least_squares(snapshot)
     if not computed:
-        found = estimate(snapshot)
-        return completed(snapshot, found, with_apvar), found
-    beta = least_squares(snapshot.X, snapshot.y)
-    plain = Solution(beta, np.empty((0, 0)), (), (snapshot.X @ beta)[:, None])
-    now = _weighted(snapshot, computed, plain)
-    found = estimate(now)
+        found = climbed(now)
+        return completed(now, found, with_apvar), found
+    plain = Solution(now.beta, np.empty((0, 0)), (), (now.X @ now.beta)[:, None])
+    now = _weighted(now, computed, plain)
+    found = climbed(now)
     mixing = _Mixing()
     for _ in range(_MOST_ROUNDS):
         ahead = _weighted(now, computed, solution(now, found.theta))
@@ -158,11 +157,12 @@ def completed(snapshot: FitSnapshot, found: Maximum, with_apvar: bool = True) ->
         converged=found.converged,
         warnings=(),
     )
-    how = apvar(at_estimates, model) if with_apvar else ApVarUnavailable(_NOT_ASKED_FOR)
-    return replace(at_estimates, apvar=how)
+    unknown = ApVarUnavailable(_NOT_ASKED_FOR)
+    how = apvar(at_estimates, model, found.forms) if with_apvar else unknown
+    return keep_for(replace(at_estimates, apvar=how), snapshot)
 
 
-def apvar(snapshot: FitSnapshot, model: Model) -> ApVar | ApVarUnavailable:
+def apvar(snapshot: FitSnapshot, model: Model, forms: Forms) -> ApVar | ApVarUnavailable:
     """nlme's apVar at the estimates, by the exact Hessian of the log-likelihood.
 
     I_u = J'I_θJ at a maximum, J = ∂θ/∂u.
@@ -172,7 +172,6 @@ def apvar(snapshot: FitSnapshot, model: Model) -> ApVar | ApVarUnavailable:
     try:
         with np.errstate(all="ignore"):
             pars = parameters.unconstrained_from_natural(snapshot, model.theta)
-            forms = contract(snapshot, model.theta)
             cov = _inverse(_in_pars(snapshot, forms, pars))
     except (InformationError, np.linalg.LinAlgError):
         return ApVarUnavailable(_NOT_POSITIVE)

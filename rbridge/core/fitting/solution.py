@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
-from ..engine.absorb import absorb
+from ..engine.absorb import absorb, inverse
 from ..engine.dense import dense_covariance
-from ..engine.layout import Layout, NotNested, between, layout
+from ..engine.layout import Layout, NotNested, between, layout, slices_of_cells
 from ..engine.model import Model, model_at
+from ..engine.one_level import one_level, one_more
 from ..engine.within import base_moments
 from ..snapshot import FitSnapshot
 
@@ -87,20 +88,41 @@ def _dense(snapshot: FitSnapshot, model: Model) -> Parts:
 
 
 def _nested(snapshot: FitSnapshot, design: Layout, model: Model) -> Parts:
+    if len(design.starts) == 1 and not model.structured:
+        F0 = one_level(design, model, False).F0[..., 0]
+        beta, vcov, residual = _linear(snapshot, design, F0)
+        return beta, vcov, (_effects_of_one(design, model, residual[list(design.needed(0))]),)
     chunks = design.chunks() if model.structured else design.chunks_of_cells()
     parts = [(start, stop, *_before(design, model, start, stop)) for start, stop in chunks]
     total = sum((last for *_, last in parts), np.zeros(()))
+    beta, vcov, residual = _linear(snapshot, design, total)
+    found = [_effects(design, model, residual, *part[:3]) for part in parts]
+    b = tuple(np.concatenate(pieces) for pieces in zip(*found))
+    return beta, vcov, b
+
+
+def _linear(snapshot: FitSnapshot, design: Layout, F0: Array) -> tuple[Array, Array, Array]:
+    """β̂, its covariance, and y − Xβ̂ in terms of the columns, from B'V⁻¹B of those needed last."""
     last = design.needed(0)
     x = [last.index(column) for column in design.x]
-    cross = np.linalg.inv(total[np.ix_(x, x)])
-    change = cross @ total[x, last.index(design.y)]  # in working columns, from the snapshot's β
+    cross = np.linalg.inv(F0[np.ix_(x, x)])
+    change = cross @ F0[x, last.index(design.y)]  # in working columns, from the snapshot's β
     back = np.linalg.inv(design.x_map)
     residual = np.zeros(len(design.columns))
     residual[list(design.x)] = -change
     residual[design.y] = 1
-    found = [_effects(design, model, residual, *part[:3]) for part in parts]
-    b = tuple(np.concatenate(pieces) for pieces in zip(*found))
-    return snapshot.beta + back @ change, back @ cross @ back.T, b
+    return snapshot.beta + back @ change, back @ cross @ back.T, residual
+
+
+def _effects_of_one(design: Layout, model: Model, residual: Array) -> Array:
+    """b (m, q) of the one level where nothing is within: (I + ΔG)⁻¹ Δ Z'(y − Xβ̂), Δ = D/σ²."""
+    delta, groups = model.D[0] / model.sigma_sq, design.groups
+    found = []
+    for at in slices_of_cells(groups.G.shape[-1]):
+        pulled = np.tensordot(residual, groups.c[..., at], 1)
+        N = inverse(one_more(delta, groups.G[..., at]))[0]
+        found.append(np.einsum("zwm,wm->mz", N, delta @ pulled))
+    return np.concatenate(found)
 
 
 def _before(design: Layout, model: Model, start: int, stop: int) -> tuple[list[Array], Array]:
@@ -138,8 +160,8 @@ def _effects(
         present = design.needed(level + 1)
         z = [present.index(column) for column in design.z[level]]
         D = model.D[level]
-        G = F0[np.ix_(z, z)].transpose(2, 0, 1)
+        M = np.eye(len(D))[..., None] + np.einsum("zv,vwm->zwm", D, F0[np.ix_(z, z)])
         pulled = np.einsum("zkm,km->mz", F0[z], left[list(present)])
-        found.append(np.linalg.solve(np.eye(len(D)) + D @ G, (pulled @ D)[..., None])[..., 0])
+        found.append(np.einsum("zwm,mw->mz", inverse(M)[0], pulled @ D))
         np.subtract.at(left, list(design.z[level]), found[-1].T)
     return found

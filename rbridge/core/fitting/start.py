@@ -63,10 +63,11 @@ def least_squares(X: Array, y: Array) -> Array:
 
     Only a first approximation: what they leave is again projected, with V, by every evaluation.
     """
-    scale = np.sqrt(np.einsum("ij,ij->j", X, X))
+    cross = X.T @ X
+    scale = np.sqrt(np.diag(cross))
     scale[scale == 0] = 1
-    cross = X.T @ X / np.outer(scale, scale)
-    return np.asarray(np.linalg.pinv(cross, hermitian=True) @ (X.T @ y / scale) / scale)
+    inverse = np.linalg.pinv(cross / np.outer(scale, scale), hermitian=True)
+    return np.asarray(inverse @ (X.T @ y / scale) / scale)
 
 
 def _residual_variance(snapshot: FitSnapshot) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,8 @@ def containment_df(snapshot: FitSnapshot, assign: Array) -> ContainmentDf:
     if not snapshot.levels:
         return ContainmentDf(np.full(p, float(n - p)), np.full(n_terms, float(n - p)))
     varies = np.array([not _constant(column) for column in snapshot.X.T], dtype=bool)
-    columns = np.array([_stratum(snapshot, column) for column in snapshot.X.T])
+    ends = [group_starts(level.codes)[1:] - 1 for level in snapshot.levels]
+    columns = np.array([_stratum(ends, column) for column in snapshot.X.T])
     columns[~varies] = -1
     terms = np.array([columns[assign == t].max(initial=-1) for t in range(n_terms)], dtype=int)
     widths = np.bincount(assign, minlength=n_terms)
@@ -69,15 +71,21 @@ def containment_df(snapshot: FitSnapshot, assign: Array) -> ContainmentDf:
 
 def _constant(column: Array) -> bool:
     first = column[0] if column[0] else 1.0
-    return bool((np.abs(column - column[0]) < _CONSTANT * np.abs(first)).all())
+    apart = max(column.max() - column[0], column[0] - column.min())
+    return bool(apart < _CONSTANT * np.abs(first))
 
 
-def _stratum(snapshot: FitSnapshot, column: Array) -> int:
-    """The innermost level among whose groups the column differs; the number of levels: rows."""
+def _stratum(ends: Sequence[Array], column: Array) -> int:
+    """The innermost level among whose groups the column differs; the number of levels: rows.
+
+    ``ends``: the last row of each group but the last, of each level.
+    """
+    changes = column[1:] != column[:-1]
     inner = 0
-    for number, level in enumerate(snapshot.levels, start=1):
-        first = column[group_starts(level.codes)]
-        if (column != first[level.codes]).any():
+    for number, last in enumerate(ends, start=1):
+        within = changes.copy()
+        within[last] = False
+        if within.any():
             inner = number
     return inner
 
