@@ -93,6 +93,8 @@ if is_ready && { [ "${1:-}" = --quick ] || ! lacks_lmeinfo; }; then
   [ "${1:-}" = --quick ] || say "everything is there"
   exit 0
 fi
+# Making a venv would empty what the link leads to, somebody else's environment.
+if [ -L .venv ]; then say ".venv is a link to $(readlink -f .venv): left as it is (make setup there)"; exit 0; fi
 debian_packages
 r_and_nlme
 if grep -qs '^include-system-site-packages = false' .venv/pyvenv.cfg || ! venv_over_debian; then venv_from_index; fi

@@ -135,6 +135,6 @@ def missing(app: object, environment: object) -> None:
 
 def setup(app: object) -> None:
     # napoleon takes the docstring of a property for "type: description"
-    NumpyDocstring._parse_attribute_docstring = lambda self: []
+    NumpyDocstring._parse_attribute_docstring = lambda self: self._consume_to_end()
     app.connect("source-read", read)
     app.connect("env-check-consistency", missing)

@@ -193,7 +193,7 @@ API = ROOT / "docs" / "api"
 
 def test_every_page_stands_in_the_sites_table_of_contents() -> None:
     index = (ROOT / "docs" / "index.md").read_text("utf-8")
-    listed = {line for line in index.splitlines() if re.fullmatch(r"[a-z0-9/-]+", line)}
+    listed = set(re.findall(r"^(?:[\w ]+ <)?([a-z0-9/-]+)>?$", index, re.M))
     pages = {page.stem for page in PAGES} - {"README", "index"}
     assert listed == pages | {f"api/{page.stem}" for page in API.glob("*.rst")}
 
@@ -237,7 +237,7 @@ def test_the_guide_to_suites_shows_their_tolerances() -> None:
 WITHOUT_A_ROW = {"test_plain_pandas2ri_fails_these", "test_the_fit_is_rs_own_or_a_named_error"}
 
 
-def tests_in(files: str) -> set[str]:
+def names_in(files: str) -> set[str]:
     texts = [file.read_text("utf-8") for file in (ROOT / "tests").glob(files)]
     return {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.M)}
 
@@ -245,6 +245,6 @@ def tests_in(files: str) -> set[str]:
 def test_every_row_of_the_bridge_has_its_test_and_every_test_its_row():
     text = (ROOT / "docs" / "bridge.md").read_text("utf-8")
     named = set(re.findall(r"`(test_\w+)`", text))
-    tests = tests_in("r/test_bridge_*.py")
-    assert named - tests - tests_in("frame/test_*.py") == set()
+    tests = names_in("r/test_bridge_*.py")
+    assert named - tests - names_in("frame/test_*.py") == set()
     assert tests - named - WITHOUT_A_ROW == set()

@@ -6,6 +6,6 @@ import rbridge as rb
 
 df = rb.datasets.load("orthodont")
 fit = rb.lme("distance ~ age * sex", data=df, random="~ age | subject")
-children = ["M13", "M10", "F10", "F11"]
-figure = fit.plot_predictions(by="age", interval="confidence", groups=children, figsize=(6.4, 4.2))
+children = ["M10", "M13", "F10"]
+figure = fit.plot_predictions(by="age", interval="confidence", groups=children, figsize=(6.4, 2.6))
 figure.savefig(Path(__file__).with_name("growth.svg"), facecolor="white", metadata={"Date": None})

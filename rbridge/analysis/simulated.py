@@ -19,6 +19,7 @@ from ..many.progress import Progress
 from ..show.report import Report, Reported
 from ..show.result_frame import ResultFrame
 from .compare import compare
+from .summary import asked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,7 +141,7 @@ class SimulatedLRT(Reported):
         interrupted: bool,
     ) -> None:
         small, large = fits
-        self.models = (small.snapshot.spec["fixed"], large.snapshot.spec["fixed"])
+        self.models = tuple("; ".join([fit.spec.fixed, *asked(fit)]) for fit in fits)
         self.statistic = 2 * (large.llf - small.llf)
         self.df = large.df_model - small.df_model
         self.boundary: Boundary = boundary(small.snapshot, large.snapshot, self.df)

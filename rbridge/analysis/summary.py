@@ -29,7 +29,7 @@ def summary(fit: Fit) -> Report:
         f"rows: {fit.nobs}{dropped}" + (f"; groups: {groups}" if groups else ""),
         f"AIC {fit.aic:.6g}, BIC {fit.bic:.6g}, log-likelihood {fit.llf:.8g}",
     ]
-    lines[1:1] = _asked(fit) if "kind" in snap.spec else []
+    lines[1:1] = asked(fit)
     if not fit.converged:
         lines.append("NOT CONVERGED: these are not the estimates of the model")
     fixed = pd.DataFrame(
@@ -88,12 +88,14 @@ def varcomp_frame(fit: Fit) -> tuple[pd.DataFrame, str]:
     return with_names(frame, names), heading
 
 
-def _asked(fit: Fit) -> list[str]:
+def asked(fit: Fit) -> list[str]:
     """The model but for its fixed effects: what tells it from another in one line or two."""
+    if "kind" not in fit.snapshot.spec:
+        return []
     spec, sigma = fit.spec, fit.snapshot.sigma
-    random = [f"{_said(term)} | {group}" for group, term in spec.random]
+    random = [f"{said(term)} | {group}" for group, term in spec.random]
     within = {"correlation": spec.correlation, "weights": spec.weights}
-    parts = [f"{name}: {_said(part)}" for name, part in within.items() if part is not None]
+    parts = [f"{name}: {said(part)}" for name, part in within.items() if part is not None]
     parts += [f"sigma: fixed at {sigma:g}"] if fit.snapshot.fixed_sigma else []
     return [
         *([f"random: {'; '.join(random)}"] if random else []),
@@ -101,7 +103,7 @@ def _asked(fit: Fit) -> list[str]:
     ]
 
 
-def _said(structure: Structure) -> str:
+def said(structure: Structure) -> str:
     """A structure in one line, with the arguments that are not left at their defaults."""
     inner = getattr(structure, "blocks", getattr(structure, "parts", ()))
     form = getattr(structure, "form", None)
@@ -115,4 +117,4 @@ def _said(structure: Structure) -> str:
     ]
     if structure.r_class == "pdLogChol" and not given:
         return str(form)
-    return f"{structure.r_class}({', '.join([*map(_said, inner), *filter(None, [form]), *given])})"
+    return f"{structure.r_class}({', '.join([*map(said, inner), *filter(None, [form]), *given])})"

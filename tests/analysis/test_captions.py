@@ -7,6 +7,7 @@ from typing import Any, Callable
 import pytest
 
 import rbridge as rb
+from rbridge.analysis.summary import said
 from rbridge.analysis.variance_at import variance_at
 from rbridge.fit.regression import group_labels
 from rbridge.results import LmeResults
@@ -105,6 +106,11 @@ ASKED = {
 def test_the_summary_names_the_model(name: str) -> None:
     shown = str(recorded(name).summary()).splitlines()
     assert [line for line in ASKED[name] if line not in shown] == []
+
+
+def test_where_the_search_began_is_no_part_of_a_random_effect() -> None:
+    assert said(rb.pdSymm("~ age", value=[[4, -0.2], [-0.2, 0.1]])) == "pdSymm(~ age)"
+    assert said(rb.pdLogChol("~ age", value=[[4, 0], [0, 0.1]])) == "~ age"
 
 
 def test_a_group_used_twice_has_its_name_once() -> None:

@@ -137,6 +137,14 @@ def test_tidy_shows_estimate_and_p_in_columns() -> None:
     assert "conf_method: t, 95%, containment (nlme); Wald" in repr(fit.tidy())
 
 
+def test_columns_that_say_nothing_are_left_out_and_texts_are_said_below() -> None:
+    small, large = recorded("rail-intercept-ml"), recorded("rail-intercept-ml")
+    table = rb.compare(small, large).assign(mixture=["", "because"], AIC=1 / 3)
+    with pd.option_context("display.width", 60):
+        printed = repr(table)
+    assert "note" not in printed and "mixture: because" in printed.splitlines()
+
+
 def test_what_is_made_of_a_table_prints_like_one_and_wider_pages_show_more() -> None:
     tidy = recorded("orthodont-seed").tidy()
     assert width(tidy[tidy["effect"] == "fixed"].copy()) <= 80
