@@ -243,6 +243,7 @@ class LmeResults(Fit):
         Bases such as ``poly`` and ``ns`` keep the fit's knots in the random effects too, where
         nlme's own ``predict`` computes them afresh from the new rows.
         """
+        new_data = None if new_data is None else as_frame(new_data)
         if isinstance(level, Sequence) and not isinstance(level, str):
             if interval is not None or conditional or options:
                 raise SpecError("several levels have no interval: ask for one level at a time")

@@ -342,4 +342,5 @@ def test_bad_input(error: type[RBridgeError], message: str, arguments: dict[str,
 
 
 def test_there_are_a_hundred() -> None:
-    assert len({(message, str(arguments)) for _, message, arguments in BAD}) >= 100
+    words = [{name: a for name, a in each.items() if name != "data"} for _, _, each in BAD]
+    assert len({(message, str(said)) for (_, message, _), said in zip(BAD, words)}) >= 100

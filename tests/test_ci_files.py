@@ -17,12 +17,13 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from tests.support.places import RECORDS, ROOT
+from tests.support.places import RECORDS, ROOT, SUITE
 from tests.support.processes import surroundings
 
 FILES = {
     "action": ROOT / "action.yml",
     "github": ROOT / "docs" / "ci" / "github-actions.yml",
+    "own": ROOT / ".github" / "workflows" / "crosscheck.yml",
     "gitlab": ROOT / "docs" / "ci" / "gitlab-ci.yml",
     "hooks": ROOT / ".pre-commit-hooks.yaml",
 }
@@ -178,19 +179,28 @@ def test_nothing_of_an_input_is_script() -> None:
         assert "${{" not in script
 
 
-def test_the_workflow_uses_inputs_that_there_are() -> None:
-    (job,) = read("github")["jobs"].values()
-    (ours,) = [step for step in job["steps"] if "rbridge" in step.get("uses", "")]
-    assert set(ours["with"]) <= set(inputs())
+@pytest.mark.parametrize("name", ["github", "own"])
+def test_a_workflow_uses_inputs_that_there_are(name: str) -> None:
+    (job,) = read(name)["jobs"].values()
+    _, ours = job["steps"]
+    assert ours["uses"] in ("OWNER/rbridge@COMMIT", "./") and set(ours["with"]) <= set(inputs())
+
+
+def test_our_own_workflow_names_what_there_is() -> None:
+    (job,) = read("own")["jobs"].values()
+    given = job["steps"][1]["with"]
+    assert (ROOT / given["suite"]).samefile(SUITE) and (ROOT / given["against"]).samefile(RECORDS)
 
 
 def test_actions_of_others_are_pinned() -> None:
     """By the whole SHA, with the version that it is."""
-    lines = [x for n in ("action", "github") for x in FILES[n].read_text("utf-8").splitlines()]
-    used = [line.split("uses: ")[1] for line in lines if "uses: actions/" in line]
-    assert len(used) == 2
-    for line in used:
-        assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+    files = [FILES["action"], FILES["github"], *(ROOT / ".github" / "workflows").glob("*.yml")]
+    lines = [line for path in files for line in path.read_text("utf-8").splitlines()]
+    used = [line.split("uses: ")[1] for line in lines if re.match(r" *(- )?uses: ", line)]
+    others = [line for line in used if line not in ("./", "OWNER/rbridge@COMMIT")]
+    assert len(others) >= 3
+    for line in others:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
 
 # --- GitLab and pre-commit --------------------------------------------------------------------

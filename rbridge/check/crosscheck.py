@@ -98,7 +98,7 @@ class Crosscheck(Reported):
 
     def headline(self) -> str:
         """The model and the verdict in one line."""
-        return f"{self.code.mark} {self.title}: {self.verdict}"
+        return f"{self.code.mark} {self.title}: {self.verdict.rstrip('.')}"
 
     def annotations(self) -> str:
         """What is wrong, and what is to be looked at, as GitHub's workflow commands."""

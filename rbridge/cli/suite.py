@@ -33,7 +33,7 @@ from ..suite.rerecord import record_or_tell
 from ..suite.run import Outcome, check_case, explained, run
 from ..suite.starter import starter
 from .model import fit_model
-from .reports import FORMS, Target, targets, tell_github, write_reports
+from .reports import FORMS, Target, Written, targets, tell_github, write_reports
 
 
 def show_crosscheck(
@@ -57,7 +57,9 @@ def show_crosscheck(
         report = _suite_report(suite, jobs, model["engine"], timeout)
     else:
         report = _checked(timeout, model)
-    forms = {name: getattr(report, f"to_{name}") for name in FORMS}
+    forms: dict[str, Written] = {name: getattr(report, f"to_{name}") for name in FORMS}
+    if isinstance(report, Crosscheck):
+        forms["html"] = _page(report, model["data"])
     write_reports(forms, to, report.headline())
     if github:
         tell_github(report.annotations(), report.to_markdown())
@@ -69,6 +71,13 @@ def _checked(timeout: float | None, model: Mapping[str, Any]) -> Crosscheck:
     with nullcontext() if timeout is None else isolated_batch():
         check = within(timeout, lambda: fit_model(**model).crosscheck())
     return replace(check, findings=explained(check.findings, check.table))
+
+
+def _page(check: Crosscheck, data: str) -> Written:
+    """One model as the page of a suite of one."""
+    told = (check.title, check.findings, check.table, check.provenance, check.seconds)
+    outcome = Outcome(Path(data).stem, data, *told, data=data)
+    return SuiteReport(check.title, (outcome,), about=circumstances(Path("."))).to_html
 
 
 def _check_asked(

@@ -53,9 +53,8 @@ class Names:
     def _user_word(self, match: re.Match[str]) -> str:
         token = match[0]
         if token.startswith("rbl"):
-            group = dict(enumerate(self.group)).get(int(token[3:7] or -1), "")
-            labels = dict(enumerate(self.labels.get(group, ())))
-            return labels.get(int(token[7:-1] or -1), token)
+            group = _at(list(self.group), token[3:7])
+            return _at(self.labels.get(group or "", ()), token[7:-1]) or token
         names = self.value if token.startswith("rbv") else self.group
         return next((name for name, neutral in names.items() if neutral == token), token)
 
@@ -67,3 +66,9 @@ class Names:
             users, neutral = zip(*combination)
             strata["*".join(users)] = "*".join(neutral)
         return strata
+
+
+def _at(words: Sequence[str], number: str) -> str | None:
+    """The word of that number; None where there is none."""
+    place = int(number or -1)
+    return words[place] if 0 <= place < len(words) else None

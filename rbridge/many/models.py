@@ -18,7 +18,7 @@ from ..fit import engine as engines
 from ..fit.vcov import METHODS
 from ..frame.design import check_columns
 from ..frame.incoming import FrameLike, as_frame
-from ..model.formula import quoted
+from ..model.formula import Name, variables
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
 from ..show.result_frame import ResultFrame
@@ -29,7 +29,7 @@ from .result_file import ResultFile, fingerprint, result_file
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
 
-_TOGETHER = 500  # outcomes of one design in a task
+_TOGETHER = 5000  # outcomes of one design in a task
 ABOUT = ("converged", "reason", "warnings")
 TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
 
@@ -64,11 +64,14 @@ class Job:
         wanted = [divmod(item, n_groups) for item in items[start:stop]]
         groups = [group for _, group in wanted]
         first, last = self.ends[min(groups)], self.ends[max(groups) + 1]
+        columns = _columns([self.specs[spec] for spec in {spec: None for spec, _ in wanted}])
+        needed = [name for name in columns if name in self.data]
         fits = [
             (item, self.specs[spec], *(self.ends[group : group + 2] - first))
             for item, (spec, group) in zip(items[start:stop], wanted)
         ]
-        return partial(_fit_all, self.data.iloc[first:last], fits, self.se, self.engine)
+        data = self.data[needed].iloc[first:last]
+        return partial(_fit_all, data, fits, self.se, self.engine)
 
 
 def lme_many(
@@ -133,7 +136,12 @@ def lme_many(
     """
     data = as_frame(data)
     one_of(engine, ENGINES, "engine", quote=True)
-    job = _job(_specs(model, random, _responses(outcomes, data), options), data, by, se, engine)
+    methods = _methods(se)
+    models = [
+        (n, _for_speed(spec, methods)) for n, spec in _specs(model, random, outcomes, options)
+    ]
+    responses = _responses(outcomes, data)
+    job = _job(_of_each(models, responses), data, by, methods, engine)
     n = len(job.labels)
     with _opened(file, job) as kept:
         missing = sorted(set(range(n)) - {record.item for record in kept.rows})
@@ -184,33 +192,47 @@ def _content(job: Job) -> Any:
 # --- what is to be fitted ---------------------------------------------------------------------
 
 
+Labelled = list[tuple[dict[str, str], ModelSpec]]  # every spec, with what tells it from the others
+
+
 def _specs(
-    model: Any, random: Random | None, responses: Mapping[str, str], options: Mapping[str, Any]
-) -> list[tuple[dict[str, str], ModelSpec]]:
-    """Every spec with the labels that tell it from the others; a response for each outcome."""
-    if isinstance(model, str):
-        if responses and model.lstrip().startswith("~"):
-            model = f"{next(iter(responses.values()))} {model}"
-        model = gls_spec(model, **options) if random is None else lme_spec(model, random, **options)
-    elif random is not None or options:
-        given = ", ".join(["random"] * (random is not None) + list(options))
-        raise SpecError(f"{given} goes with a formula; a spec has its own")
-    labelled = [({}, model)] if isinstance(model, ModelSpec) else _several(model)
+    model: Any,
+    random: Random | None,
+    outcomes: Sequence[str] | str | None,
+    options: Mapping[str, Any],
+) -> Labelled:
+    """The specs as given; a formula without a response gets one, which the outcomes replace."""
+    if not isinstance(model, str):
+        if random is not None or options:
+            given = ", ".join(["random"] * (random is not None) + list(options))
+            raise SpecError(f"{given} goes with a formula; a spec has its own")
+        return [({}, model)] if isinstance(model, ModelSpec) else _several(model)
+    if outcomes and model.lstrip().startswith("~"):
+        model = f"y {model}"
+    spec = gls_spec(model, **options) if random is None else lme_spec(model, random, **options)
+    return [({}, spec)]
+
+
+def _of_each(models: Labelled, responses: Mapping[str, str | None]) -> Labelled:
+    """Every spec of every outcome."""
     if not responses:
-        return labelled
+        return models
     return [
-        ({**labels, "outcome": outcome}, spec.with_response(response))
-        for labels, spec in labelled
+        (
+            {**labels, "outcome": outcome},
+            spec.with_column(outcome) if response is None else spec.with_response(response),
+        )
+        for labels, spec in models
         for outcome, response in responses.items()
     ]
 
 
-def _responses(outcomes: Sequence[str] | str | None, data: Any) -> dict[str, str]:
-    """What stands left of the tilde for each outcome: a column by its name, or an expression."""
+def _responses(outcomes: Sequence[str] | str | None, data: Any) -> dict[str, str | None]:
+    """What stands left of the tilde for each outcome: an expression; None for a column."""
     columns = list(getattr(data, "columns", ()))
     names = [outcomes] if isinstance(outcomes, str) else outcomes or ()
     known = {column for column in columns if isinstance(column, str)}
-    return {name: quoted(name) if name in known else name for name in names}
+    return {name: None if name in known else name for name in names}
 
 
 def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
@@ -227,29 +249,47 @@ def _several(models: Any) -> list[tuple[dict[str, str], ModelSpec]]:
 
 
 def _job(
-    labelled: list[tuple[dict[str, str], ModelSpec]],
+    labelled: Labelled,
     data: pd.DataFrame,
     by: str | Sequence[str] | None,
-    se: str | Sequence[str],
+    se: tuple[str, ...],
     engine: str,
 ) -> Job:
     by = [by] if isinstance(by, str) else list(by or ())
-    methods = (se,) if isinstance(se, str) else tuple(se)
-    if not set(methods) <= set(METHODS):
-        raise SpecError(f"se must be one or more of {', '.join(METHODS)}, not {se!r}")
-    needed = [name for _, spec in labelled for name in (*spec.columns(), *spec.group_columns())]
+    needed = _columns([spec for _, spec in labelled])
     clash = [name for name in by if name in TAKEN]
     if clash:
         raise SpecError(f"rename {', '.join(clash)} in the data: the result has such a column")
     columns = [name for name in dict.fromkeys([*by, *needed]) if name != "pi" or "pi" in data]
     check_columns(data, columns)
     rows, ends = _groups(data, by)
+    sorted_data = data[columns].iloc[rows] if by else data[columns]
     groups = data[by].iloc[rows[ends[:-1]]].reset_index(drop=True)
     names = pd.DataFrame([names for names, _ in labelled])
     names = names.iloc[np.repeat(np.arange(len(names)), len(groups))].reset_index(drop=True)
-    specs = [_for_speed(spec, methods) for _, spec in labelled]
-    table = names.join(pd.concat([groups] * len(labelled), ignore_index=True))
-    return Job(data[columns].iloc[rows], ends, specs, table, methods, engine)
+    again = groups.iloc[np.tile(np.arange(len(groups)), len(labelled))].reset_index(drop=True)
+    specs = [spec for _, spec in labelled]
+    return Job(sorted_data, ends, specs, names.join(again), se, engine)
+
+
+def _columns(specs: Sequence[ModelSpec]) -> list[str]:
+    """The columns that models name."""
+    named: dict[str, None] = {}
+    known: set[str] = set()
+    for spec in specs:
+        lhs, beside = spec.formula.lhs, spec.beside_response
+        named |= {lhs.name: None} if isinstance(lhs, Name) else dict.fromkeys(variables(lhs))
+        if beside.text not in known:
+            known.add(beside.text)
+            named |= dict.fromkeys(beside.columns)
+    return list(named)
+
+
+def _methods(se: str | Sequence[str]) -> tuple[str, ...]:
+    methods = (se,) if isinstance(se, str) else tuple(se)
+    if not set(methods) <= set(METHODS):
+        raise SpecError(f"se must be one or more of {', '.join(METHODS)}, not {se!r}")
+    return methods
 
 
 def _groups(data: pd.DataFrame, by: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

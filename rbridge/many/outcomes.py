@@ -73,19 +73,16 @@ def fitted_together(data: pd.DataFrame, fits: Sequence[Item]) -> dict[int, FitRo
 def _design(item: Item) -> Any:
     """What fits of one design have in common; None where the outcome is no column of its own."""
     _, spec, start, stop = item
-    lhs = spec.formula.lhs
-    formulas = filter(None, (s.formula() for s in spec.structures()))
-    elsewhere = [*variables(spec.formula.rhs), *(c for f in formulas for c in f.columns)]
-    if not isinstance(lhs, Name) or lhs.name in (*elsewhere, *spec.group_columns()):
+    lhs, beside = spec.formula.lhs, spec.beside_response
+    if not isinstance(lhs, Name) or lhs.name in beside.columns:
         return None
-    right = spec.fixed[spec.fixed.index("~") :]
-    return (repr({**spec.to_dict(), "fixed": right}), start, stop)
+    return beside.text, start, stop
 
 
 def _together(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitRow]:
     """Of one design; those whose outcome is not whole, or whose fit needs care, are left out."""
     names = [variables(spec.formula.lhs)[0] for _, spec, _, _ in members]
-    whole = [i for i, name in enumerate(names) if _whole(data, name)]
+    Y, whole = _whole(data[names])
     if len(whole) < 2:
         return {}
     spec = members[whole[0]][1]
@@ -95,21 +92,23 @@ def _together(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitRow]:
         return {}
     if not batches(prepared) or design.n_dropped or doubtful(spec, prepared):
         return {}
-    Y = np.column_stack([data[names[i]].to_numpy(float) for i in whole])[prepared.rows]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            fits = Batch(prepared).fit(Y)
+            fits = Batch(prepared).fit(Y[prepared.rows])
     except (InformationError, np.linalg.LinAlgError):
         return {}
     rows = _rows(prepared, fits, [members[i][0] for i in whole])
     return {row.item: row for row in rows}
 
 
-def _whole(data: pd.DataFrame, name: str) -> bool:
-    column = data[name]
-    numeric = isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
-    return numeric and bool(np.isfinite(column.to_numpy(float)).all())
+def _whole(outcomes: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The (n, k) outcomes that are finite numbers throughout, and which they are."""
+    kinds = [d.kind if isinstance(d, np.dtype) else "O" for d in outcomes.dtypes]
+    numbers = np.flatnonzero(np.isin(kinds, list("fiu")))
+    Y = outcomes.iloc[:, numbers].to_numpy(float)
+    finite = np.isfinite(Y).all(axis=0)
+    return Y[:, finite], numbers[finite]
 
 
 def _rows(prepared: FitSnapshot, fits: Fits, items: Sequence[int]) -> list[FitRow]:

@@ -72,7 +72,8 @@ def page(qualification: Qualification) -> str:
 def _verdict(qualification: Qualification, code: Verdict) -> str:
     about = qualification.about
     words = f"{code.mark} {VERDICTS[code]}{'' if qualification.with_r else ' without R'}"
-    where = f"{about['date']}, {about['machine']}, rbridge {about['rbridge']}"
+    version = about.get("rbridge", "from a source tree that is not installed")
+    where = f"{about['date']}, {about['machine']}, rbridge {version}"
     counts = f"{counted(qualification.proofs)}, in {qualification.seconds:.0f} seconds"
     return (
         f'<section class="verdict {_CLASSES[code]}"><strong>{escape(words)}</strong>'

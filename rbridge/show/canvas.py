@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 5.0  # inches of a picture of one panel
 WIDE = 7.0  # of many
 PAD = 0.06  # inches around the caption
+EDGE = 0.03  # inches along the other edges
 
 
 def width_of(figsize: Any, usual: float) -> float:
@@ -101,7 +102,9 @@ def below(figure: Figure, caption: str, name: str = "") -> None:
         figure.text(0.5, (used + PAD / 2) / height, named, ha="center", fontsize=TEXT)
         used += tall(named, TEXT) + PAD / 2
     share = min((used + PAD / 2) / height, 0.8)
-    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    aside, above = EDGE / width, EDGE / height
+    rect = (aside, share, 1 - 2 * aside, 1 - share - above)
+    figure.get_layout_engine().set(rect=rect)
 
 
 def left_of(figure: Figure, name: str) -> None:

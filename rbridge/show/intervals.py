@@ -80,7 +80,7 @@ def wrap_name(name: str, width: float, size: float = TEXT) -> str:
     lines = wrap(name, width, size).split("\n")
     if len(lines) <= 3:
         return "\n".join(lines)
-    return "\n".join([*lines[:2], f"{lines[2][:-1]}…"])
+    return "\n".join([*lines[:2], lines[2][:-1].rstrip("\\") + "…"])
 
 
 def row_height(names: Sequence[str], width: float, size: float = TEXT) -> float:
@@ -92,7 +92,7 @@ def row_height(names: Sequence[str], width: float, size: float = TEXT) -> float:
 def beside(ax: Any, y: float, text: str) -> None:
     """Numbers at the right end of a row."""
     at = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": SMALL}
-    ax.text(1.02, y, text, color=INK, **at)
+    ax.text(1.04, y, text, color=INK, **at)
 
 
 def no_interval(ax: Any, y: float, why: str, width: float) -> None:

@@ -27,7 +27,8 @@ def acf_picture(table: pd.DataFrame, caption: str, ax: Any = None, figsize: Any 
         ``lag``, ``acf``, ``band`` (half-width).
     caption : str
     ax : Axes, optional
-        To draw into; by default a figure of its own.
+        To draw into, best of a figure with ``layout="constrained"``, which keeps room for names and
+        numbers beside the axes; by default a figure of its own.
     figsize : (width, height) or width, optional
         Of that figure, in inches.
 

@@ -117,7 +117,7 @@ def page(title: str, outcomes: Sequence[Outcome], headline: str, about: Mapping[
         f"<h2>What was checked</h2>{about_list(about)}",
         f'<h2>Models</h2><div class="wide">{_models(outcomes)}</div>',
         "<h2>Each model</h2>",
-        *map(_model, outcomes),
+        *(_model(o, len(outcomes) == 1 or o.code is not Verdict.AGREE) for o in outcomes),
         f"<footer>{_LEGEND}</footer>",
     ]
     name = f"{code.mark} {title}: {_TITLES[code].lower()}"
@@ -204,12 +204,12 @@ def _mark(outcome: Outcome) -> str:
 # --- one model --------------------------------------------------------------------------------
 
 
-def _model(outcome: Outcome) -> str:
-    opened = "" if outcome.code is Verdict.AGREE else " open"
+def _model(outcome: Outcome, opened: bool) -> str:
+    state = " open" if opened else ""
     about = {"model": outcome.title, "stands in": outcome.where, "data": outcome.data}
     table = "" if outcome.table is None else _numbers(outcome.table)
     return (
-        f'<details id="model-{escape(outcome.name)}"{opened}><summary>{_mark(outcome)}'
+        f'<details id="model-{escape(outcome.name)}"{state}><summary>{_mark(outcome)}'
         f'<span class="title">{escape(outcome.name)}</span>'
         f'<span class="count">{outcome.seconds:.1f} s</span></summary><div class="inside">'
         f"{about_list({k: v for k, v in about.items() if v})}{_findings(outcome.findings)}{table}"

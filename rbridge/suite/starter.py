@@ -120,5 +120,6 @@ data = {data}   # {rows} rows
 # correlation = "corAR1(form = ~ time | id)"     # as in R, or {{ class = "corAR1", form = "…" }}
 # weights = "varIdent(form = ~ 1 | treatment)"
 # control = {{ opt = "optim" }}                    # nlme's lmeControl
+# timeout = 300                                  # seconds that the model may take
 # expect = {{ C = "known: lmeInfo does not take pdIdent" }}
 """

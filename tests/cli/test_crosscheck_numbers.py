@@ -32,6 +32,9 @@ def test_the_component_and_both_standard_errors(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("rbridge.cli.suite.fit_model", fit)
     command = ["crosscheck", "rail", "--fixed", "travel ~ 1", "--format", "json"]
     result = CliRunner().invoke(main, command)
+    page = CliRunner().invoke(main, [*command[:-1], "html"]).output
+    assert page.startswith("<!doctype html>") and "✗ Numbers disagree" in page
+    assert '<meta charset="utf-8">' in page and "<svg" in page
     (found,) = [f for f in json.loads(result.output)["findings"] if f["code"] == "C"]
     assert result.exit_code == 1 and found["level"] == FAILURE
     assert set(found["parameters"]) == {"Tau.rail.var((Intercept))", "sigma_sq"}

@@ -7,6 +7,7 @@ import pytest
 
 import rbridge as rb
 from rbridge.errors import SpecError, StructureError
+from rbridge.model.formula import quoted
 from rbridge.model.spec import ModelSpec, gls_spec, lme_spec
 from rbridge.model.structure_text import STRUCTURES, as_structure, parse_structure
 
@@ -140,3 +141,13 @@ def test_fitted_is_a_covariate_of_variance_functions_only():
         gls_spec("y ~ fitted(.)")
     with pytest.raises(StructureError, match="not among"):
         rb.corAR1(form="~ fitted(.)")
+
+
+@pytest.mark.parametrize("name", ["z", "odd name", "back`tick", "TRUE", "ünï", "a\\b"])
+def test_a_column_for_a_response_is_as_its_name_read(name):
+    spec = lme_spec("y ~ x * g + log(w)", "~ x | g", weights="varPower(form = ~ v)")
+    quick, read = spec.with_column(name), spec.with_response(quoted(name))
+    assert quick == read and quick.to_dict() == read.to_dict()
+    assert quick.formula.lhs.name == read.formula.lhs.name == name
+    assert quick.columns() == read.columns()
+    assert quick.beside_response.columns == ("x", "g", "w", "v")

@@ -193,7 +193,7 @@ def test_complex_and_infinite_raise_with_the_count():
 
 
 def test_lone_surrogates_raise_with_the_column():
-    refused(["a\ud800", "b"], "surrogate")
+    refused(pd.Series(["a\ud800", "b"], dtype=object), "surrogate")
 
 
 def test_column_names_that_are_no_text():

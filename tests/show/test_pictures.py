@@ -10,19 +10,40 @@ pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure  # noqa: E402
 
 from rbridge.show import canvas, intervals, lines, style  # noqa: E402
-from tests.support.pictures import NARROW, PICTURES, at_zero, faults, texts  # noqa: E402
+from rbridge.show.fixed_effects import forest  # noqa: E402
+from rbridge.show.means import means_picture  # noqa: E402
+from rbridge.show.quantiles import qq_panels  # noqa: E402
+from rbridge.show.residuals import residual_panels  # noqa: E402
+from rbridge.show.serial import acf_picture  # noqa: E402
+from tests.support.pictures import (  # noqa: E402
+    CAPTION,
+    GROUPS30,
+    LAGS,
+    LONG,
+    NARROW,
+    PICTURES,
+    at_zero,
+    estimates,
+    faults,
+    means,
+    residuals,
+    texts,
+)
 
 SOME = (
     *("components", "covariance, long names", "fixed effects, hostile", "means", "qq"),
     *("caterpillar, nested, a giant", "means, long levels", "predictions", "residuals of a factor"),
     *("residuals by two", "acf", "profile of one", "bootstrap of one", "cross-check without C"),
 )
-ONCE = ("predictions, 30 groups",)  # in a narrow column the same, over many seconds
+ONCE = {  # large ones, at one of the sizes
+    **dict.fromkeys(("predictions, 30 groups", "diagnostics, 8 effects", "means, 9 cells"), None),
+    **dict.fromkeys(("8 components", "pairs of four, long names", "qq by 8"), NARROW),
+}
 
 
 @pytest.mark.parametrize("name", graded(PICTURES, SOME))
 def test_no_text_is_cut_or_on_another(name):
-    for figsize in (None,) if name in ONCE else (None, NARROW):
+    for figsize in [ONCE[name]] if name in ONCE else [None, NARROW]:
         figure = PICTURES[name](figsize)
         assert faults(figure) == [], figsize
         if figsize:
@@ -91,3 +112,17 @@ def test_a_size_that_is_none(figsize):
 
     with pytest.raises(SpecError, match="figsize is"):
         canvas.width_of(figsize, 5)
+
+
+def test_several_pictures_share_a_callers_figure():
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    axes = figure.subplots(2, 3).flat
+    names = {"visit": ["1", "2"], "arm": ["a", "b"]}
+    acf_picture(LAGS, CAPTION, next(axes))
+    forest(estimates(["age", LONG]), "distance", CAPTION, next(axes))
+    means_picture(means(names), ["visit"], ["arm"], "score", CAPTION, next(axes))
+    means_picture(means({"arm": GROUPS30[:9]}), ["arm"], [], "score", CAPTION, next(axes))
+    residual_panels(residuals(["all"], ["f", "m"]), ("sex", "residual"), CAPTION, next(axes))
+    qq_panels({"": np.arange(9.0)}, "residual", CAPTION, next(axes))
+    assert faults(figure) == []
+    assert all(ax.get_title(loc="left").startswith("distance ~") for ax in figure.axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,13 @@ def test_a_new_record_says_what_the_data_are(refs: Path) -> None:
     assert record(refs).exit_code == 0
     print = json.loads((refs / f"{NAME}.json").read_text())["data"]["print"]
     assert print["rows"] == 18 and set(print["columns"]) == {"rail", "travel"}
+
+
+def test_a_model_over_its_limit_is_named_and_its_record_left(
+    refs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (refs / f"{NAME}.json").read_bytes()
+    monkeypatch.setattr(module, "fit_case", lambda case: time.sleep(60))
+    result = record(refs, "--yes", "--timeout", "0.1")
+    assert result.exit_code == 2 and f"{NAME}: the model took longer than its 0.1 s" in told(result)
+    assert (refs / f"{NAME}.json").read_bytes() == before

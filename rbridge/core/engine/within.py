@@ -11,7 +11,7 @@ from ..arrays import Array
 from .absorb import Moments, Starts, without_parameters
 from .correlation import Correlation, correlation_operator
 from .covariance import Rows, relative_deviations
-from .layout import Layout, between, symmetric_sums
+from .layout import Layout, between, even_size, symmetric_sums
 from .model import Model
 
 
@@ -107,9 +107,15 @@ def _weighted_sums(weights: Array, B: Array, cells: Starts) -> Array:
     if cells is None:
         return np.asarray(np.stack([(w * B) @ B.T for w in weights])[..., None])
     out = np.empty((len(weights), len(B), len(B), len(cells)))
+    size = even_size(cells, B.shape[1])
+    by_cell = weights.reshape(len(weights), -1, size) if size else weights
     for i, left in enumerate(B):
         for j in range(i, len(B)):
-            sums = np.add.reduceat(weights * (left * B[j]), cells, axis=1)
+            product = left * B[j]
+            if size:  # in one pass
+                sums = np.einsum("tms,ms->tm", by_cell, product.reshape(-1, size))
+            else:
+                sums = np.add.reduceat(weights * product, cells, axis=1)
             out[:, i, j] = out[:, j, i] = sums
     return out
 
