@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import matplotlib
+
 import rbridge as rb
 
+matplotlib.rcParams["svg.hashsalt"] = "growth"  # the same bytes each time
 df = rb.datasets.load("orthodont")
 fit = rb.lme("distance ~ age * sex", data=df, random="~ age | subject")
 children = ["M10", "M13", "F10"]
