@@ -62,7 +62,9 @@ build() {
     docker) docker build "${options[@]}" . ;;
     *) [ -x "$stand_in" ] && [ "$tool" = buildah ] && options+=(--pull-never)
        [ -d "$certificates" ] && options+=(--volume "$certificates:$certificates:ro")
-       "$tool" build --layers --timestamp "$SOURCE_DATE_EPOCH" "${options[@]}" . ;;
+       # Files of another moment than Python compiled them at are compiled anew: a stack, which has no moment, keeps its own.
+       [ "$target" = stack ] || options+=(--timestamp "$SOURCE_DATE_EPOCH")
+       "$tool" build --layers "${options[@]}" . ;;
   esac
 }
 
