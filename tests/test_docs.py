@@ -119,6 +119,7 @@ def placeholders(folder: Path) -> None:
 
 
 @pytest.mark.r
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_runs(
     page: Path, r_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
