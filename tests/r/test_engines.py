@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from rbridge.errors import DataError, FitError, RWarning, SpecError
 from rbridge.results import LmeResults
 from rbridge.suite.cases import Case, load_suite
 from rbridge.suite.run import fit_case
+from tests.support.bridging import INTERVALS
 from tests.support.places import SUITE
 
 CASES = load_suite(SUITE)
@@ -101,6 +104,18 @@ def test_apvar_is_nlmes_but_for_its_finite_differences(
         assert (ours.names, ours.natural) == (theirs.names, theirs.natural)
         np.testing.assert_allclose(ours.pars, theirs.pars, atol=1e-6)
         np.testing.assert_allclose(np.diag(ours.cov), np.diag(theirs.cov), rtol=0.25)
+
+
+def test_intervals_of_a_pinned_fit_are_nlmes(
+    case: Case, fits: dict[str, LmeResults], ask_r: Callable[..., Any]
+) -> None:
+    fit = fits["pinned"]
+    if case.name in LOOSE or not isinstance(fit.snapshot.apvar, ApVar):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RWarning)  # where nlme's apVar is off, so are these
+        ours = fit.intervals().to_numpy()
+    np.testing.assert_allclose(ours, ask_r(INTERVALS, fit)["values"], rtol=1e-9)
 
 
 # --- one model ------------------------------------------------------------------------------------

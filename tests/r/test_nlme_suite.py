@@ -16,18 +16,11 @@ from rbridge.errors import ApVarError, LmeInfoUnsupported, RWarning
 from rbridge.results import LmeResults
 from rbridge.suite.cases import Case, load_suite
 from rbridge.suite.run import check_case, fit_case
+from tests.support.bridging import INTERVALS
 from tests.support.places import SUITE
 
 CASES = load_suite(SUITE)
 Ask = Callable[..., Any]
-
-INTERVALS = """
-i <- nlme::intervals(m, which = "var-cov")
-parts <- c(i$reStruct, list(i$corStruct, i$varStruct))
-rows <- lapply(Filter(Negate(is.null), parts), as.matrix)
-values <- do.call(rbind, c(rows, list(unclass(i$sigma))))
-list(names = unlist(lapply(rows, rownames)), values = values)
-"""
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)

@@ -13,6 +13,15 @@ from rbridge.frame.columns import column
 from rbridge.r.embedded import embedded_session
 from rbridge.r.session import session
 
+# nlme's intervals of the variance components of the model m
+INTERVALS = """
+i <- nlme::intervals(m, which = "var-cov")
+parts <- c(i$reStruct, list(i$corStruct, i$varStruct))
+rows <- lapply(Filter(Negate(is.null), parts), as.matrix)
+values <- do.call(rbind, c(rows, list(unclass(i$sigma))))
+list(names = unlist(lapply(rows, rownames)), values = values)
+"""
+
 
 def in_r(code: str) -> Any:
     """The plain value of R code, evaluated in the global environment behind the wrapper's back."""
