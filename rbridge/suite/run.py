@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from ..check.verdict import Verdict
 from ..datasets.sources import load_data, sha256
 from ..errors import FitError, RBridgeError, RecordError, TimeLimitError
 from ..r.session import isolated_batch, set_isolation
+from ..r.signals import sigint_held
 from ..results import LmeResults
 from .cases import Case
 from .limit import within
@@ -267,6 +269,8 @@ def _parallel(
 
 def _begin(limited: bool) -> None:
     """In a process of the pool: Ctrl-C is the parent's to report, and reaches this one too."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # pressed while this one was starting
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda got, _: sys.exit(128 + got))  # R's temporary folder goes too
     if limited:
@@ -282,9 +286,10 @@ def _pool(
     pool = ProcessPoolExecutor(jobs, context, _begin, (limited,))
     try:
         numbers = list(left) if only is None else [only]
-        futures: dict[Future[Outcome], int] = {
-            pool.submit(guarded, work, left[n]): n for n in numbers
-        }
+        with sigint_held():  # as it starts, a process can only show a traceback of its own
+            futures: dict[Future[Outcome], int] = {
+                pool.submit(guarded, work, left[n]): n for n in numbers
+            }
         for future in as_completed(futures):
             try:
                 outcome = future.result()
