@@ -126,8 +126,9 @@ def _check_exact(values: Any, name: str) -> None:
 
 
 def _double(series: pd.Series, name: str) -> Column:
-    is_numpy = isinstance(series.dtype, np.dtype)
-    values = series.to_numpy("float64") if is_numpy else series.to_numpy("float64", na_value=np.nan)
+    absent = {} if isinstance(series.dtype, np.dtype) else {"na_value": np.nan}
+    # A copy: what the fit was made of must stay what it was when the frame is changed later.
+    values = series.to_numpy("float64", copy=True, **absent)
     return _finite(np.asarray(values, dtype=np.float64), name)
 
 
