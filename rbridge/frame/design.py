@@ -136,11 +136,11 @@ def _sort_order(
 
 def _in_order(codes: Sequence[NDArray[Any]]) -> bool:
     """Whether the rows ascend by the first key, then by the second …"""
-    ahead: Any = False  # of the row before, by an outer key
+    level: Any = np.True_  # with the row before, by the outer keys
     for code in codes:
-        if ((code[1:] < code[:-1]) & ~ahead).any():
+        if ((code[1:] < code[:-1]) & level).any():
             return False
-        ahead = ahead | (code[1:] > code[:-1])
+        level = level & (code[1:] == code[:-1])
     return True
 
 
