@@ -251,7 +251,7 @@ def _with_positions(
     taken = data[complete]
     twice = taken[taken.duplicated([subject, visit])]
     if len(twice):
-        who, when = twice[[subject, visit]].iloc[0]
+        who, when = twice[subject].tolist()[0], twice[visit].tolist()[0]
         raise DataError(f"column {visit!r}: {when!r} stands twice for {subject} {who!r}")
     if len(visits) < 2:
         raise DataError(f"column {visit!r} has {len(visits)} visit(s): an MMRM needs two or more")

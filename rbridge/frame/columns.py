@@ -164,9 +164,16 @@ def _categorical(series: pd.Series, name: str) -> Column:
     return Column("factor", np.where(codes < 0, MISSING, codes), levels, series.cat.ordered)
 
 
+def _signalling(name: str) -> DataError:
+    return DataError(f"column {name!r} holds a signalling NaN: write None or NaN")
+
+
 def _objects(series: pd.Series, name: str) -> Column:
     """A column of Python objects, by what it holds."""
-    present = series.dropna()
+    try:
+        present = series.dropna()
+    except ArithmeticError:  # pandas 2 asks every Decimal whether it is itself
+        raise _signalling(name) from None
     if present.empty:
         raise DataError(f"column {name!r} has no data: every value is missing")
     what = pd.api.types.infer_dtype(present, skipna=False)
@@ -201,7 +208,7 @@ def _real(series: pd.Series, name: str) -> Column:
     except OverflowError:
         raise DataError(f"column {name!r} holds numbers too large for a double") from None
     except (ValueError, ArithmeticError):  # Decimal's sNaN
-        raise DataError(f"column {name!r} holds a signalling NaN: write None or NaN") from None
+        raise _signalling(name) from None
 
 
 def _pandas_times(convert: Any, series: pd.Series, name: str) -> pd.Series:

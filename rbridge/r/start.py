@@ -109,7 +109,7 @@ def startup_variables(home: Path) -> dict[str, str]:
     A profile may print, quit or change options, and an .Renviron in the working directory
     belongs to the data's folder, not to the analysis: neither is read unless named.
     """
-    own = Path.home() / ".Renviron"
+    own = Path(os.path.expanduser("~/.Renviron"))  # no error where there is no home
     profile = os.environ.get("RBRIDGE_R_PROFILE", os.devnull)
     environ = os.environ.get("R_ENVIRON_USER", str(own) if own.is_file() else os.devnull)
     # RHOME is Rscript's word for R_HOME: without it, it runs the R it was built with.

@@ -112,7 +112,7 @@ def test_a_hypothesis_as_text_frame_and_matrix(fit: Any) -> None:
 
 
 def test_a_right_hand_side_moves_the_estimate(fit: Any) -> None:
-    value = fit.params["base"]
+    value = float(fit.params["base"])
     assert fit.test(f"base = {value!r}").statistic == pytest.approx(0, abs=1e-20)
     twice, once = fit.test(f"2*base = {2 * value + 1}"), fit.test(f"base = {value + 0.5}")
     assert twice.statistic == pytest.approx(once.statistic, rel=1e-10)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import rbridge
 from rbridge.qualify.figures import PublishedFigures, half_unit
 from rbridge.qualify.operation import MODELS, ONE_WAY, RATIO
 from rbridge.qualify.takes import TAKES
-from tests.support.places import REFERENCE, ROOT
+from tests.support.places import REFERENCE
 
-RECORDED = ROOT / "rbridge" / "qualify" / "recorded"
+RECORDED = Path(rbridge.__file__).parent / "qualify" / "recorded"
 PUBLISHED = json.loads((REFERENCE / "fixed_effects" / "published.json").read_text("utf-8"))
 
 

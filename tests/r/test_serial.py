@@ -77,7 +77,7 @@ def test_variogram_of_a_spatial_fit_is_nlmes(spatial, ask_r):
 
 
 def test_the_order_of_the_rows_is_nothing(ovary, plain):
-    ovary = ovary.assign(visit=ovary.groupby("mare").cumcount() + 1)
+    ovary = ovary.assign(visit=ovary.groupby("mare", observed=True).cumcount() + 1)
     shuffled = ovary.sample(frac=1, random_state=3)
     cor = "corAR1(form = ~ visit | mare)"
     fits = [rb.lme("follicles ~ time", d, "~ 1 | mare", correlation=cor) for d in (ovary, shuffled)]
@@ -93,7 +93,9 @@ def test_the_order_of_the_rows_is_nothing(ovary, plain):
 
 def test_a_gap_in_time_is_a_longer_lag(plain, ovary):
     fit = rb.lme(
-        "follicles ~ time", ovary.assign(week=3 * ovary.groupby("mare").cumcount()), "~ 1 | mare"
+        "follicles ~ time",
+        ovary.assign(week=3 * ovary.groupby("mare", observed=True).cumcount()),
+        "~ 1 | mare",
     )
     found = fit.acf(6, form="~ week")
     assert list(found.n[[1, 2, 4, 5]]) == [0, 0, 0, 0] and found.acf[[1, 2, 4, 5]].isna().all()
@@ -103,7 +105,9 @@ def test_a_gap_in_time_is_a_longer_lag(plain, ovary):
 def test_by_brute_force(plain):
     frame = pd.DataFrame({"r": plain.residuals("pearson"), "g": plain._data.mare})
     products = [
-        r.iloc[i] * r.iloc[i + 2] for _, r in frame.r.groupby(frame.g) for i in range(len(r) - 2)
+        r.iloc[i] * r.iloc[i + 2]
+        for _, r in frame.r.groupby(frame.g, observed=True)
+        for i in range(len(r) - 2)
     ]
     np.testing.assert_allclose(
         plain.acf().acf[2], np.mean(products) / np.mean(frame.r**2), rtol=1e-12
