@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ from ..show.report import Report, Reported
 from . import gaps
 from .answers import Answers, Reference, gather
 from .distance import aligned
-from .findings import FAILURE, UNCHECKED, WARNING, Finding, lines
+from .findings import ANNOTATED, FAILURE, UNCHECKED, WARNING, Finding, lines
 from .tolerances import CHECK
 from .verdict import Verdict
 
@@ -102,8 +102,8 @@ class Crosscheck(Reported):
 
     def annotations(self) -> str:
         """What is wrong, and what is to be looked at, as GitHub's workflow commands."""
-        order = [f for level in _LEVELS for f in self.findings if f.level == level]
-        told = [annotation(_LEVELS[f.level], f.text, f"{f.code}: {self.title}") for f in order]
+        order = [f for level in ANNOTATED for f in self.findings if f.level == level]
+        told = [annotation(ANNOTATED[f.level], f.text, f"{f.code}: {self.title}") for f in order]
         return "\n".join(told)
 
     def finding(self, code: str) -> Finding:
@@ -160,11 +160,6 @@ class Crosscheck(Reported):
         return Report(f"Cross-check: {self.title}", parts)
 
 
-_LEVELS: dict[str, Literal["error", "warning"]] = {
-    FAILURE: "error",
-    UNCHECKED: "error",
-    WARNING: "warning",
-}
 _STATES: dict[str, State] = {FAILURE: "failure", UNCHECKED: "error"}
 _SENTENCES = {
     Verdict.DISAGREE: "THE NUMBERS DISAGREE.",

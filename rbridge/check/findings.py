@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 OK, NOTE, WARNING, FAILURE, UNCHECKED = "ok", "note", "warning", "failure", "unchecked"
+ANNOTATED: dict[str, Literal["error", "warning"]] = {  # as CI systems call them, the worst first
+    FAILURE: "error",
+    UNCHECKED: "error",
+    WARNING: "warning",
+}
 MARKS = {OK: "✓", NOTE: "·", WARNING: "!", FAILURE: "✗", UNCHECKED: "?"}
 
 

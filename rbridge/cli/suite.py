@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def show_crosscheck(
         report = _checked(timeout, model)
     forms: dict[str, Written] = {name: getattr(report, f"to_{name}") for name in FORMS}
     if isinstance(report, Crosscheck):
-        forms["html"] = _page(report, model["data"])
+        forms["html"] = partial(_page, report, model["data"])
     write_reports(forms, to, report.headline())
     if github:
         tell_github(report.annotations(), report.to_markdown())
@@ -73,11 +74,11 @@ def _checked(timeout: float | None, model: Mapping[str, Any]) -> Crosscheck:
     return replace(check, findings=explained(check.findings, check.table))
 
 
-def _page(check: Crosscheck, data: str) -> Written:
+def _page(check: Crosscheck, data: str) -> str:
     """One model as the page of a suite of one."""
     told = (check.title, check.findings, check.table, check.provenance, check.seconds)
     outcome = Outcome(Path(data).stem, data, *told, data=data)
-    return SuiteReport(check.title, (outcome,), about=circumstances(Path("."))).to_html
+    return SuiteReport(check.title, (outcome,), about=circumstances(Path("."))).to_html()
 
 
 def _check_asked(

@@ -65,12 +65,12 @@ class Parts:
 # --- the elements of D ----------------------------------------------------------------------
 
 
-def block_positions(level: RandomLevel, block: PdBlock) -> list[int]:
-    """Where the random effects of ``block`` stand among those of its level."""
-    missing = set(block.names) - set(level.names)
+def block_positions(group: str, names: tuple[str, ...], block: PdBlock) -> list[int]:
+    """Where the random effects of ``block`` stand among the ``names`` of its level."""
+    missing = set(block.names) - set(names)
     if missing:
-        raise SnapshotError(f"{level.group}: {sorted(missing)} are no random effects of the level")
-    return [level.names.index(name) for name in block.names]
+        raise SnapshotError(f"{group}: {sorted(missing)} are no random effects of the level")
+    return [names.index(name) for name in block.names]
 
 
 def block_labels(block: PdBlock) -> list[str]:
@@ -90,7 +90,7 @@ def block_labels(block: PdBlock) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_MOST_BASES)
 def block_basis(block: PdBlock) -> Array:
     """The (n_e, q, q) matrices E with D = Σ θ_e E_e of one block, in the order of its labels."""
     q = len(block.names)
@@ -117,35 +117,25 @@ def tau_basis(level: RandomLevel) -> tuple[tuple[str, ...], Array]:
     E : (n_e, q, q) array
         Zeros and ones; no two of the matrices overlap.
     """
-    return _basis(level)[:2]
+    return _basis(level.group, level.names, level.blocks)[:2]
 
 
-_Basis = tuple[tuple[str, ...], Array, tuple[str, ...]]  # labels, E, kinds
-_BASES: dict[tuple[str, tuple[str, ...], tuple[PdBlock, ...]], _Basis] = {}
-
-
-def _basis(level: RandomLevel) -> _Basis:
+@lru_cache(maxsize=_MOST_BASES)
+def _basis(
+    group: str, names: tuple[str, ...], blocks: tuple[PdBlock, ...]
+) -> tuple[tuple[str, ...], Array, tuple[str, ...]]:
     """:func:`tau_basis` and the kinds, made once for all levels that are named alike."""
-    key = (level.group, level.names, level.blocks)
-    if key not in _BASES:
-        if len(_BASES) >= _MOST_BASES:
-            _BASES.clear()
-        _BASES[key] = _made_basis(level)
-    return _BASES[key]
-
-
-def _made_basis(level: RandomLevel) -> _Basis:
     labels: list[str] = []
     basis = []
-    q = len(level.names)
-    for block in level.blocks:
+    q = len(names)
+    for block in blocks:
         pd_class(block.pd_class)  # an unknown class must not pass for an unstructured one
-        at = block_positions(level, block)
+        at = block_positions(group, names, block)
         small = block_basis(block)
         E = np.zeros((len(small), q, q))
         E[np.ix_(range(len(small)), at, at)] = small
         basis.append(E)
-        labels += [f"Tau.{level.group}.{label}" for label in block_labels(block)]
+        labels += [f"Tau.{group}.{label}" for label in block_labels(block)]
     E = lasting(np.concatenate(basis))
     kinds = tuple("variance" if e.trace() else "covariance" for e in E)
     return tuple(labels), E, kinds
@@ -191,7 +181,7 @@ def theta(snapshot: FitSnapshot) -> Theta:
     values: list[Array] = []
     kinds: list[str] = []
     for level in snapshot.levels:
-        labels, E, ranges = _basis(level)
+        labels, E, ranges = _basis(level.group, level.names, level.blocks)
         names += labels
         values.append(_read(level.D, E))
         kinds += ranges

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from ..errors import RBridgeError, SessionError
 from .locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, MINIMUM_R, at_least, r_home
 from .process import ProcessSession
-from .remedy import remedy
+from .remedy import RPY2, remedy
 from .versions import ask_versions, installed
 
 MINIMUM = {"numpy": "1.24", "pandas": "1.5", "scipy": "1.10", "rpy2": "3.5.9"}
@@ -108,7 +108,7 @@ def doctor(*, strict: bool = False, pins: str | None = None) -> Examination:
 def _python_packages() -> Iterator[Check]:
     for name, minimum in MINIMUM.items():
         found = installed(name)
-        wanted = "rpy2-rinterface>=3.6" if name == "rpy2" else f"{name}>={minimum}"
+        wanted = RPY2 if name == "rpy2" else f"{name}>={minimum}"
         mend = f"pip install '{wanted}'"
         ok = bool(found) and at_least(found, minimum)
         yield Check(name, found or "not installed", ok, mend)

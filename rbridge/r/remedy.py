@@ -24,7 +24,8 @@ R_PACKAGES = {
     "conda": {"R": "r-base", "nlme": "r-nlme"},
     "brew": {"R": "r", "nlme": "r"},
 }
-OLD_RPY2 = "rpy2-rinterface>=3.6,<=3.6.5"  # the newest for R before 4.5
+RPY2 = "rpy2-rinterface>=3.6"
+OLD_RPY2 = f"{RPY2},<=3.6.5"  # the newest for R before 4.5
 # Into the first library that can be written, else the user's own, which R makes only when asked to.
 INSTALL_IN_R = """\
 if (getOption("repos")["CRAN"] == "@CRAN@") chooseCRANmirror(ind = 1, local.only = TRUE); \
@@ -135,7 +136,7 @@ def _by_pip(
     elif "rpy2 cannot load R" in told:
         wanted += ["--force-reinstall", "--no-binary", ":all:", "rpy2-rinterface"]
     elif "rpy2" in python:
-        wanted.append("rpy2-rinterface>=3.6")
+        wanted.append(RPY2)
     return _shell(m.python, "-m", "pip", "install", *wanted) if wanted else ""
 
 

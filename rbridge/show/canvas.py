@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WIDTH = 5.0  # inches of a picture of one panel
 WIDE = 7.0  # of many
+MANY = 6  # panels from which on they are small
 PAD = 0.06  # inches around the caption
 EDGE = 0.03  # inches along the other edges
 

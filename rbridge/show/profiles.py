@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from ..core.intervals.profile import Curve
-from .canvas import below, panels
+from .canvas import WIDE, below, panels
 from .lines import smooth
 from .style import ACCENT, BAND, FAINT, POINT, QUIET, SMALL, interval_text
 
@@ -39,7 +39,7 @@ def profile_curves(
         A panel a quantity; the interval is the shaded part of its axis.
     """
     one = len(curves) == 1
-    size = {"usual": 3.6 if one else 7.0, "extra": 0.6}
+    size = {"usual": 3.6 if one else WIDE, "extra": 0.6}
     figure, axes = panels(list(curves), figsize, 1.9, 1.75, most=3, **size)  # type: ignore
     z = float(special.ndtri((1 + level) / 2))
     for k, (ax, curve) in enumerate(zip(axes, curves.values())):

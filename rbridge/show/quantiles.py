@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from ..core.arrays import Array
-from .canvas import below, canvas, check_place, left_of, nothing, panels, say
+from .canvas import MANY, below, canvas, check_place, left_of, nothing, panels, say
 from .style import ACCENT, BAND, POINT, QUIET, labels, opacity
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def qq_panels(
         labels(ax, QUANTILE, what)
         say(figure, ax, own, told)
         return figure
-    many = len(samples) > 6
+    many = len(samples) > MANY
     least, down = (1.05, 1.15) if many else (1.6, 2.1)
     figure, axes = panels(list(samples), figsize, least, down, most=6)
     for each, values in zip(axes, samples.values()):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.smoother import density
-from .canvas import below, nothing, panels
+from .canvas import WIDE, below, nothing, panels
 from .style import ACCENT, BAND, INK, QUIET, SMALL, interval_text
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def bootstrap_distributions(
     matplotlib.figure.Figure
         A panel a quantity.
     """
-    size = {"usual": 3.6 if len(estimates) == 1 else 7.0, "extra": 0.5}
+    size = {"usual": 3.6 if len(estimates) == 1 else WIDE, "extra": 0.5}
     names = list(map(str, replicates))
     figure, axes = panels(names, figsize, 1.9, 1.45, most=3, **size)  # type: ignore[arg-type]
     for ax, name in zip(axes, replicates):

@@ -10,6 +10,7 @@ import pandas as pd
 from ..core.arrays import Array
 from ..core.smoother import lowess
 from .canvas import (
+    MANY,
     WIDE,
     across,
     below,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 LINE = "line: lowess"
 ROWS = "bar: the middle half, tick: the median"
 FEW = 8  # points that have no smooth line
-MANY = 6  # panels from which on they are small
 
 
 def residual_panels(

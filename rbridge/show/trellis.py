@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .canvas import below, left_of, panels
+from .canvas import MANY, WIDE, below, left_of, panels
 from .style import ACCENT, BAND, INK, POINT, QUIET
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-MANY = 6  # panels from which on they are small
 
 
 def curves(
@@ -37,7 +35,7 @@ def curves(
     """
     groups = list(dict.fromkeys(lines.panel))
     least, down = (1.0, 1.1) if len(groups) > MANY else (1.5, 2.0)
-    how = {"most": 6, "usual": min(7.0, 2.2 * len(groups) + 1.2), "extra": 0.6}
+    how = {"most": 6, "usual": min(WIDE, 2.2 * len(groups) + 1.2), "extra": 0.6}
     shared = {"share": True, "sharex": True}
     figure, axes = panels(groups, figsize, least, down, **how, **shared)  # type: ignore[arg-type]
     for ax, panel in zip(axes, groups):

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from ..check.findings import FAILURE, MARKS, NOTE, OK, UNCHECKED, WARNING, Finding, lines
+from ..check.findings import ANNOTATED, MARKS, NOTE, OK, Finding, lines
 from ..check.verdict import Verdict
 from ..show.cells import Part, filled, pipe_table
 from ..show.github import annotation
@@ -26,11 +26,6 @@ _STATES: dict[Verdict, State] = {
     Verdict.AGREE: "passed",
     Verdict.DISAGREE: "failure",
     Verdict.UNCHECKED: "error",
-}
-_LEVELS: dict[str, Literal["error", "warning"]] = {
-    FAILURE: "error",
-    UNCHECKED: "error",
-    WARNING: "warning",
 }
 _SHOWN = ("R", "nlme", "lmeInfo", "rpy2", "python", "platform", "BLAS")
 
@@ -86,7 +81,7 @@ class SuiteReport(Reported):
     def annotations(self) -> str:
         """What is wrong as GitHub's workflow commands, the worst first: it shows ten of a kind."""
         return "\n".join(
-            annotation(_LEVELS[f.level], f.text, f"{o.name}: {f.code}", o.where)
+            annotation(ANNOTATED[f.level], f.text, f"{o.name}: {f.code}", o.where)
             for o in self._explained
             for f in _told(o)
         )

@@ -10,7 +10,6 @@ options(contrasts = c("contr.helmert", "contr.poly"))
 grDevices::pdf(NULL)
 
 linear <- function(x) inherits(x, c("lme", "gls")) && !inherits(x, c("nlme", "gnls"))
-shown <- c("plot", "pairs", "qqnorm", "print", "intervals", "anova", "simulate", "compareFits")
 
 # Does the expression fit something, or is it needed for what follows?
 wanted <- function(e) {

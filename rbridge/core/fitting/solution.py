@@ -160,7 +160,7 @@ def _effects(
         present = design.needed(level + 1)
         z = [present.index(column) for column in design.z[level]]
         D = model.D[level]
-        M = np.eye(len(D))[..., None] + np.einsum("zv,vwm->zwm", D, F0[np.ix_(z, z)])
+        M = one_more(D, F0[np.ix_(z, z)])
         pulled = np.einsum("zkm,km->mz", F0[z], left[list(present)])
         found.append(np.einsum("zwm,mw->mz", inverse(M)[0], pulled @ D))
         np.subtract.at(left, list(design.z[level]), found[-1].T)

@@ -27,7 +27,7 @@ def without_effect(snapshot: FitSnapshot, level: int, effect: int) -> FitSnapsho
 def _without(level: RandomLevel, effect: int) -> RandomLevel | None:
     blocks: list[PdBlock] = []
     for block in level.blocks:
-        there = block_positions(level, block)
+        there = block_positions(level.group, level.names, block)
         if effect not in there:
             blocks.append(block)
         elif block.pd_class not in ("pdIdent", "pdCompSymm") and len(there) > 1:
