@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.places import RECORDS
+from tests.support.processes import wait_for_library
 
 pytestmark = [pytest.mark.r, pytest.mark.slow]  # the commands themselves, most of which fit
 
@@ -181,9 +183,14 @@ def test_ctrl_c(place: Path, command: str) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(6)
-    os.killpg(work.pid, signal.SIGINT)
-    out, err = work.communicate(timeout=120)
+    try:
+        wait_for_library(work.pid, "nlme.so")
+        time.sleep(1)
+        os.killpg(work.pid, signal.SIGINT)
+        out, err = work.communicate(timeout=120)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(work.pid, signal.SIGKILL)
     status = work.returncode if work.returncode >= 0 else 128 - work.returncode  # as shells tell it
     holds(subprocess.CompletedProcess([], status, out, err), 130)
 
