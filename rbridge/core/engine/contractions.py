@@ -14,6 +14,7 @@ from ...options import one_of
 from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .absorb import Moments, absorb, absorb_flat
+from .by_pattern import by_pattern
 from .covariance import NotPositiveDefinite
 from .dense import dense_forms
 from .forms import FixedForms, Forms, Method
@@ -75,6 +76,8 @@ def _total(design: Layout, model: Model, derivatives: bool) -> Moments:
     """Moments of all the data, as one cell."""
     if len(design.starts) == 1 and not model.structured:
         return one_level(design, model, derivatives)
+    if design.alike is not None:
+        return by_pattern(design, model, derivatives)
     by_rows = model.structured and design.strata is None
     chunks = design.chunks(1 + model.n_base) if by_rows else design.chunks_of_cells()
     return reduce(add, (absorbed(design, model, *rows, derivatives) for rows in chunks))

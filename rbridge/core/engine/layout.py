@@ -16,6 +16,7 @@ from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from .correlation import is_markov
 from .covariance import Rows
 from .groups import GroupSums
+from .patterns import Alike, UnitSums, repeated_units
 
 Columns = Array | Sequence[Array]  # (k, n)
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
@@ -65,8 +66,11 @@ class Layout:
         First row of each correlation group.
     order : (n,) int array or None
         Rows in order of time within each correlation group, where they are not so already.
+    alike : tuple of Alike, or None
+        Where V is the same matrix in many units, but for the one model with a form of its own:
+        one level and independent residuals of one variance.
     strata : Strata or None
-        Where residuals are uncorrelated and of a few variances only.
+        Else, where residuals are uncorrelated and of a few variances only.
     """
 
     columns: tuple[Array, ...]
@@ -77,6 +81,7 @@ class Layout:
     starts: tuple[Array, ...]
     cor_starts: Array
     order: Array | None
+    alike: tuple[Alike, ...] | None = None
     strata: Strata | None = None
 
     @property
@@ -143,6 +148,13 @@ class Layout:
     def groups(self) -> GroupSums:
         """Of the one level that there is."""
         return GroupSums.of(self.cross, self.z[0], self.needed(0))
+
+    @cached_property
+    def units(self) -> tuple[UnitSums, ...]:
+        """Of the units that are alike, by their size."""
+        assert self.alike is not None
+        keep = self.needed(0)
+        return tuple(UnitSums.of(a, self.columns, self.z, keep, self.starts) for a in self.alike)
 
     def cross_of(self, start: int, stop: int) -> Array:
         """:attr:`cross` of the innermost groups among the rows ``start:stop``."""
@@ -218,11 +230,13 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     groups.append([snapshot.y - snapshot.X @ snapshot.beta])
     columns, (*z, x, y) = _distinct(groups)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
+    simple = cor is None and not snapshot.var and len(starts) < 2
+    alike = None if simple else repeated_units(snapshot, starts, cor_starts)
     cells = max(len(starts[-1]) if starts else 0, 1)
-    strata = None if cor is not None else _strata(snapshot.var, cells * max(len(columns), 8))
-    return Layout(
-        tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order, strata
-    )
+    apart = cor is None and alike is None
+    strata = _strata(snapshot.var, cells * max(len(columns), 8)) if apart else None
+    where = tuple(starts), cor_starts, order
+    return Layout(tuple(columns), tuple(z), x, x_map, y[0], *where, alike, strata)
 
 
 def _strata(var: Sequence[VarFunc], size: int) -> Strata | None:
