@@ -58,8 +58,9 @@ class Layout:
     x : tuple of int
     x_map : (p, p) array
         The model's X is these columns times ``x_map``; the identity unless X was orthonormalised.
-    y : int
-        The column r = y − Xβ of residuals; any β serves, for β is eliminated.
+    y : int or None
+        The column r = y − Xβ of residuals; any β serves, for β is eliminated. None where only the
+        design is asked.
     starts : tuple of (m,) int arrays
         First row of each group of each level, outermost first.
     cor_starts : (m,) int array
@@ -77,7 +78,7 @@ class Layout:
     z: tuple[tuple[int, ...], ...]
     x: tuple[int, ...]
     x_map: Array
-    y: int
+    y: int | None
     starts: tuple[Array, ...]
     cor_starts: Array
     order: Array | None
@@ -86,7 +87,7 @@ class Layout:
 
     @property
     def n(self) -> int:
-        return len(self.columns[self.y])
+        return len(self.columns[-1])
 
     def chunks(self, arrays: int = 1) -> Iterator[tuple[int, int]]:
         """Ranges of rows that cut no group, of about ``CHUNK / arrays`` rows where groups allow."""
@@ -169,14 +170,20 @@ class Layout:
     def needed(self, level: int) -> tuple[int, ...]:
         """Columns still wanted when ``level`` and those inside it are absorbed."""
         outer = [column for z in self.z[:level] for column in z]
-        return tuple(sorted({*outer, *self.x, self.y}))
+        y = () if self.y is None else (self.y,)
+        return tuple(sorted({*outer, *self.x, *y}))
 
 
 _KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}  # by identity, while they live
 
 
-def layout(snapshot: FitSnapshot) -> Layout:
+def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
     """The layout of a fit's design, kept with the snapshot for the next evaluation.
+
+    Parameters
+    ----------
+    response : bool
+        False: the response may be left out, and is where the layout is not known already.
 
     Raises
     ------
@@ -184,9 +191,9 @@ def layout(snapshot: FitSnapshot) -> Layout:
         As :func:`lay_out`.
     """
     known = _KEPT.get(id(snapshot))
-    if known is not None and known[0]() is snapshot:
+    if known is not None and known[0]() is snapshot and (known[1].y is not None or not response):
         return known[1]
-    found = lay_out(snapshot)
+    found = lay_out(snapshot, response=response)
     _keep(snapshot, found)
     return found
 
@@ -205,8 +212,8 @@ def keep_for(snapshot: FitSnapshot, known: FitSnapshot) -> FitSnapshot:
     return snapshot
 
 
-def lay_out(snapshot: FitSnapshot) -> Layout:
-    """Lay out the design of a fit.
+def lay_out(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
+    """Lay out the design of a fit, with or without the response.
 
     Raises
     ------
@@ -227,8 +234,9 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     groups = [[level.Z[:, j] for j in range(level.Z.shape[1])] for level in snapshot.levels]
     X, x_map = conditioned(snapshot.X)
     groups.append(list(X.T))
-    groups.append([snapshot.y - snapshot.X @ snapshot.beta])
-    columns, (*z, x, y) = _distinct(groups)
+    response |= not snapshot.X.shape[1]  # some column must be left when all levels are absorbed
+    groups.append([snapshot.y - snapshot.X @ snapshot.beta] if response else [])
+    columns, (*z, x, y) = _distinct(groups, snapshot.n)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
     simple = cor is None and not snapshot.var and len(starts) < 2
     alike = None if simple else repeated_units(snapshot, starts, cor_starts)
@@ -236,7 +244,9 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     apart = cor is None and alike is None
     strata = _strata(snapshot.var, cells * max(len(columns), 8)) if apart else None
     where = tuple(starts), cor_starts, order
-    return Layout(tuple(columns), tuple(z), x, x_map, y[0], *where, alike, strata)
+    return Layout(
+        tuple(columns), tuple(z), x, x_map, y[0] if response else None, *where, alike, strata
+    )
 
 
 def _strata(var: Sequence[VarFunc], size: int) -> Strata | None:
@@ -286,11 +296,11 @@ def _time_order(cor: CorStruct, starts: Array) -> Array | None:
     return None if (gaps >= 0).all() else np.lexsort((cor.covariate[:, 0], cor.codes))
 
 
-def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, ...]]]:
-    """The distinct columns of several groups of columns, and where each of these went."""
+def _distinct(groups: list[list[Array]], n: int) -> tuple[list[Array], list[tuple[int, ...]]]:
+    """The distinct columns (n,) of several groups of columns, and where each of these went."""
     kept: list[Array] = []
     seen: dict[bytes, list[int]] = {}
-    probe = np.linspace(0, len(groups[-1][0]) - 1, 16).astype(int)
+    probe = np.linspace(0, n - 1, 16).astype(int)
 
     def place(column: Array) -> int:
         candidates = seen.setdefault(column[probe].astype(float).tobytes(), [])
