@@ -108,8 +108,9 @@ def _codes(columns: Iterable[Array], n: int, most: int) -> Array | None:
         if len(np.unique(column[:_PROBE])) > most:
             return None
         values, inverse = np.unique(column, return_inverse=True)
-        codes = codes * len(values) + inverse.reshape(-1)
-        values, inverse = np.unique(codes, return_inverse=True)
+        if codes.any():
+            joint = codes * len(values) + inverse.reshape(-1)
+            values, inverse = np.unique(joint, return_inverse=True)
         codes = inverse.reshape(-1)
         if len(values) > most:
             return None
@@ -183,14 +184,21 @@ def _by_group(columns: Sequence[Array], z: Sequence[int], starts: Array, rows: A
 
 def _cross(columns: Sequence[Array], rows: Array, Q: Array, known: dict[int, Array]) -> Array:
     """(s², k²) of the (m, s) ``rows``; ``known`` are columns that are the same in every unit."""
-    k, s = len(columns), rows.shape[1]
-    total = np.zeros((k * s, k * s))
-    at_once = max(_ROWS // s, 1)
-    for start in range(0, len(rows), at_once):
-        part = rows[start : start + at_once]
-        B = np.stack([column[part] for column in columns]) @ Q
-        for i, values in known.items():
-            B[i] = values
-        flat = B.transpose(1, 0, 2).reshape(len(part), k * s)
+    k, (m, s) = len(columns), rows.shape
+    own = [i for i in range(k) if i not in known]
+    places = [slice(1 + j * s, 1 + (j + 1) * s) for j in range(len(own))]
+    total = np.zeros((1 + len(own) * s,) * 2)  # of 1 and the columns that differ
+    for start in range(0, m, max(_ROWS // s, 1)):
+        part = rows[start : start + max(_ROWS // s, 1)]
+        flat = np.ones((len(part), len(total)))
+        for i, place in zip(own, places):
+            flat[:, place] = columns[i][part] @ Q
         total += flat.T @ flat
-    return total.reshape(k, s, k, s).transpose(1, 3, 0, 2).reshape(s * s, k * k)
+    back = np.zeros((len(total), k, s))  # all columns from these
+    for i, values in known.items():
+        back[0, i] = values
+    for i, place in zip(own, places):
+        back[place, i] = np.eye(s)
+    back = back.reshape(len(total), k * s)
+    whole = back.T @ total @ back
+    return np.asarray(whole.reshape(k, s, k, s).transpose(1, 3, 0, 2).reshape(s * s, k * k))
