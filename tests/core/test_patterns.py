@@ -151,6 +151,19 @@ def test_rows_are_units_where_there_are_no_groups() -> None:
     assert_same(contract(fit), dense_forms(fit, model_at(fit), "REML", "oracle"))
 
 
+def test_series_far_apart_within_a_unit() -> None:
+    """Two series of each subject, a million steps apart: no lag of that length is looked at."""
+    subject, series = designs.groups([6] * 40), designs.groups([3] * 80)
+    at = np.tile([0.0, 1.0, 2.0, 1e6, 1e6 + 1, 1e6 + 3], 40)
+    rng = np.random.default_rng(5)
+    X = np.column_stack([np.ones(240), rng.normal(size=240)])
+    levels = [designs.level(subject, X[:, :1], np.array([[0.6]]))]
+    cor = designs.correlation("corARMA", [0.5, 0.3], series, at, p=1, q=1)
+    fit = designs.fit(X, rng.normal(size=240), levels, cor)
+    assert n_patterns(fit) == 1
+    assert_same(contract(fit), dense_forms(fit, model_at(fit), "REML", "oracle"))
+
+
 def test_chunks_of_units(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = contract(subjects(AR1))
     monkeypatch.setattr(patterns, "_ROWS", 7)

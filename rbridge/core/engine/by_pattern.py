@@ -23,7 +23,7 @@ from .covariance import NotPositiveDefinite, correlation, relative_deviations
 from .jet import Jet, variables
 from .layout import Layout
 from .model import Model
-from .patterns import UnitSums
+from .patterns import BY_INDEX, UnitSums
 from .within import base_pairs
 
 
@@ -92,9 +92,11 @@ class _Residual:
     def _correlation(self, model: Model, rows: Array, group: Array, scale: Array) -> Array:
         cor = model.cor
         assert cor is not None
-        jet = correlation(cor, variables(model.cor_coefs), cor.covariate[rows])
+        same, at = group[:, :, None] == group[:, None, :], cor.covariate[rows]
+        if cor.cor_class not in BY_INDEX:  # near each other, for autocorrelations at every lag
+            at = at - np.where(same[..., None], at[:, None], np.inf).min(axis=2)
+        jet = correlation(cor, variables(model.cor_coefs), at)
         assert isinstance(jet, Jet)
-        same = group[:, :, None] == group[:, None, :]
         self.by_cor, self.by_cors = scale * same * jet.grad, scale * same * jet.hess
         R: Array = same * jet.value
         try:

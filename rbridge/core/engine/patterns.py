@@ -19,7 +19,7 @@ _LARGEST = 1  # elements of the V's of all patterns, per row
 _MOST_TYPES = 256  # of rows
 _PROBE = 4 * _MOST_TYPES  # rows that say at once that nothing repeats
 _ROWS = 65_536  # at a time
-_BY_INDEX = ("corSymm", "corNatural")  # the others see differences of their covariate only
+BY_INDEX = ("corSymm", "corNatural")  # the others see differences of their covariate only
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _decisive(snapshot: FitSnapshot, units: Array, cor_starts: Array) -> Iterato
     if (cor := snapshot.cor) is None:
         return
     yield _from_least(cor.codes, units)
-    if cor.cor_class in _BY_INDEX:
+    if cor.cor_class in BY_INDEX:
         yield cor.covariate[:, 0]
     elif cor.cor_class != "corCompSymm":
         yield from (_from_least(x, cor_starts) for x in cor.covariate.T)
