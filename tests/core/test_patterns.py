@@ -145,6 +145,14 @@ def test_where_nothing_repeats_there_are_no_patterns() -> None:
     assert lay_out(subjects(whole, grouped=False)).alike is None  # a unit is too long
 
 
+def test_the_sums_take_no_more_than_a_few_copies_of_the_data() -> None:
+    fit, rng = subjects(SYMM), np.random.default_rng(6)
+    assert n_patterns(fit) > 1
+    X = np.column_stack([fit.X, rng.normal(size=(N, 40))])
+    wide = designs.fit(X, fit.y, fit.levels, fit.cor)
+    assert lay_out(wide).alike is None
+
+
 def test_rows_are_units_where_there_are_no_groups() -> None:
     fit = subjects(var=(IDENT,), grouped=False)
     assert n_patterns(fit) == 5
@@ -177,7 +185,7 @@ def test_no_digits_are_lost_however_large_d_is(size: float) -> None:
     (one,) = fit.levels
     fit = replace(fit, levels=(replace(one, D=size * one.D),))
     design, model = lay_out(fit), model_at(fit)
-    units = patterns.repeated_units(fit, design.starts, design.cor_starts)
+    units = patterns.repeated_units(fit, design.starts, design.cor_starts, 4)
     total = by_pattern(replace(design, alike=units), model, True)
     found, exact = contractions._forms(design, model, "REML", total), contract(fit)
     assert_same(found, exact, 1e-12)

@@ -16,6 +16,7 @@ from ..snapshot import FitSnapshot
 
 WIDEST = 48  # rows of a unit: V is inverted as it is
 _LARGEST = 1  # elements of the V's of all patterns, per row
+_COPIES = 4  # of the data, in their sums
 _MOST_TYPES = 256  # of rows
 _PROBE = 4 * _MOST_TYPES  # rows that say at once that nothing repeats
 _ROWS = 65_536  # at a time
@@ -47,9 +48,12 @@ class Alike:
 
 
 def repeated_units(
-    snapshot: FitSnapshot, starts: Sequence[Array], cor_starts: Array
+    snapshot: FitSnapshot, starts: Sequence[Array], cor_starts: Array, k: int
 ) -> tuple[Alike, ...] | None:
-    """The units by their size; None where the V's of all patterns have more elements than y.
+    """The units by their size; None where their patterns are many.
+
+    That is, where the V's of all patterns have more elements than y, or their sums would take more
+    than four copies of the data.
 
     Parameters
     ----------
@@ -57,6 +61,8 @@ def repeated_units(
         First row of each group of each level, outermost first.
     cor_starts : (m,) int array
         First row of each correlation group.
+    k : int
+        Number of columns.
     """
     n = snapshot.n
     units = starts[0] if starts else cor_starts if snapshot.cor else np.arange(n)
@@ -74,7 +80,8 @@ def repeated_units(
         assert pattern is not None
         found.append(Alike(rows, pattern, np.unique(pattern, return_index=True)[1]))
         elements += len(found[-1].first) * int(s) ** 2
-    return tuple(found) if elements <= _LARGEST * n else None
+    few = elements * max(k / _COPIES, 1) <= _LARGEST * n
+    return tuple(found) if few else None
 
 
 def _decisive(snapshot: FitSnapshot, units: Array, cor_starts: Array) -> Iterator[Array]:
