@@ -11,7 +11,8 @@ import numpy as np
 
 from ..core.arrays import Array, group_starts
 from ..core.fitting import native
-from ..core.fitting.batch import Batch, batches
+from ..core.fitting.batch import Batch
+from ..core.fitting.heights import batches
 from ..core.fitting.maximum import Maximum, maximise
 from ..core.fitting.solution import solution
 from ..core.fixed_effects.containment import containment_df
@@ -94,15 +95,21 @@ def _df(prepared: FitSnapshot) -> Array:
 
 def doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
     """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
-    cross = prepared.X.T @ prepared.X
-    size = np.sqrt(np.diag(cross))
-    if not size.all() or np.linalg.eigvalsh(cross / np.outer(size, size))[0] < _SUSPECT:
+    if nearly_singular(prepared.X.T @ prepared.X):
         return True
     if not prepared.levels or spec.control.get("allow.n.lt.q", False):
         return False
     inner = prepared.levels[-1]
     largest = np.diff([*group_starts(inner.codes), prepared.n]).max()
     return bool(largest < len(inner.names))
+
+
+def nearly_singular(cross: Array) -> Array:
+    """Of (…, p, p) X'X: whether columns of X may determine each other in floating point."""
+    size = np.sqrt(np.einsum("...ii->...i", cross))
+    size = np.where(size > 0, size, 1)  # a column of zeros leaves an eigenvalue of zero
+    scaled = cross / (size[..., :, None] * size[..., None, :])
+    return np.asarray(np.linalg.eigvalsh(scaled)[..., 0] < _SUSPECT)
 
 
 def computed(spec: ModelSpec) -> Iterator[tuple[int, native.Computed]]:
