@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core.fitting.batch import Batch
-from ..core.fitting.heights import Fits, batches
+from ..core.fitting.batch import together
+from ..core.fitting.heights import Fits
 from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot
 from ..errors import InformationError, RBridgeError
@@ -91,12 +91,13 @@ def _together(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitRow]:
         prepared, design = prepare(spec, data)
     except RBridgeError:
         return {}
-    if not batches(prepared) or design.n_dropped or doubtful(spec, prepared):
+    batch = None if design.n_dropped or doubtful(spec, prepared) else together(prepared)
+    if batch is None:
         return {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            fits = Batch(prepared).fit(Y[prepared.rows])
+            fits = batch.fit(Y[prepared.rows])
     except (InformationError, np.linalg.LinAlgError):
         return {}
     return rows_of([members[i][0] for i in whole], prepared, fits, np.full(len(whole), prepared.n))

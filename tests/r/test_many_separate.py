@@ -105,4 +105,5 @@ def test_the_company_of_others_changes_nothing(data: pd.DataFrame) -> None:
         for some in (data, data[data.set == 11], data[data.set == 2])
     ]
     alone = pd.concat(tables[:0:-1])
-    pd.testing.assert_frame_equal(tables[0].loc[[2, 11]], alone, rtol=1e-7, check_names=False, check_dtype=False)
+    both = tables[0].loc[[2, 11]]
+    pd.testing.assert_frame_equal(both, alone, rtol=1e-7, check_names=False, check_dtype=False)

@@ -18,7 +18,7 @@ from ..parameters import tau_basis
 from ..snapshot import FitSnapshot
 from .ascents import climb_all
 from .coding import Coding
-from .heights import Coordinates, Fits, Heights, Sums, apart
+from .heights import Coordinates, Fits, Heights, Sums, apart, batches
 from .start import LEAST_SHARE, LEAST_SIGMA, inside, prior
 
 _CELLS = 2_000_000  # numbers in the largest array of one go
@@ -175,3 +175,38 @@ class Batch(Coordinates):
         trace1 = np.stack([np.einsum("kgaa,g->k", x, self.counts) for x in GE], axis=1)
         rows = [[np.einsum("kgab,kgba,g->k", x, y, self.counts) for y in GE] for x in GE]
         return trace1, np.stack([np.stack(row, axis=1) for row in rows], axis=1)
+
+
+class LinearBatch:
+    """A linear model without random effects and structures, made ready for many responses."""
+
+    def __init__(self, snapshot: FitSnapshot) -> None:
+        self.X, self.R = np.linalg.qr(snapshot.X)
+        self.free, self.reml = snapshot.n, snapshot.method == "REML"
+        self.free -= snapshot.X.shape[1] if self.reml else 0
+
+    @property
+    def at_once(self) -> int:
+        """Responses in one go."""
+        return max(1, _CELLS // len(self.X))
+
+    def fit(self, Y: Array, start: Array | None = None) -> Fits:
+        """The maxima of the (n, k) responses; ``start`` is there for likeness to :class:`Batch`."""
+        coef = self.X.T @ Y
+        sigma_sq = ((Y - self.X @ coef) ** 2).sum(axis=0) / self.free
+        back = solve_triangular(self.R, np.eye(len(self.R)))
+        log_det_x = 2 * float(np.log(np.abs(np.diag(self.R))).sum()) if self.reml else 0.0
+        with np.errstate(divide="ignore"):
+            log_lik = -(self.free * (1 + np.log(2 * np.pi * sigma_sq)) + log_det_x) / 2
+        known = sigma_sq > 0
+        at = np.where(known, sigma_sq, 1.0)[:, None, None]
+        cov, information = back @ back.T * at, self.free / (2 * at**2)
+        return Fits(sigma_sq[:, None], (back @ coef).T, log_lik, known, cov, information)
+
+
+def together(snapshot: FitSnapshot) -> Batch | LinearBatch | None:
+    """What fits many responses of this model at once; None where nothing does."""
+    if batches(snapshot):
+        return Batch(snapshot)
+    structured = snapshot.levels or snapshot.cor is not None or snapshot.var
+    return None if structured or snapshot.fixed_sigma else LinearBatch(snapshot)
