@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..core.nesting import Boundary, boundary, mixture_p
 from ..core.simulate import generator, process
 from ..errors import DataError, SpecError
 from ..fit.components import Fit
-from ..many.bootstrap import Replicate
+from ..many.bootstrap import Replicate, engine_of
 from ..many.likelihood_ratio import likelihood_ratios
 from ..many.progress import Progress
 from ..show.report import Report, Reported
@@ -77,6 +78,8 @@ def simulated_lrt(
     seed: int | None = None,
     n_jobs: int | None = None,
     progress: Progress = True,
+    engine: str | None = None,
+    witness: int = 0,
 ) -> SimulatedLRT:
     """Likelihood-ratio test whose null distribution is simulated, not taken from χ².
 
@@ -85,9 +88,14 @@ def simulated_lrt(
     fit0, fit1 : LmeResults
         The smaller and the larger model of the same rows, by the same method.
     n : int
-        Responses drawn from ``fit0``; either model is fitted to each by nlme.
+        Responses drawn from ``fit0``; either model is fitted to each.
     seed, n_jobs, progress
         As for :meth:`rbridge.LmeResults.bootstrap`.
+    engine : {"nlme", "pinned", "native"}, optional
+        Who fits; by default as the two fits, nlme where they differ. ``native`` needs no R and
+        fits all draws at once where a model has at most one grouping level and no structure within.
+    witness : int
+        With ``native``: how many draws nlme fits as well, from the first on.
 
     Returns
     -------
@@ -98,7 +106,7 @@ def simulated_lrt(
     ------
     SpecError, DataError
         As :func:`rbridge.compare`; the second model has no more parameters than the first; a
-        result from a file, which cannot be fitted again.
+        result from a file, which only ``native`` can fit again.
 
     References
     ----------
@@ -110,9 +118,22 @@ def simulated_lrt(
     df = fit1.df_model - fit0.df_model
     if df <= 0:
         raise SpecError("the second fit must have more parameters: simulated_lrt(smaller, larger)")
-    entropy = entropy_of(seed)
-    outcomes, interrupted = likelihood_ratios(fit0, fit1, n, entropy, n_jobs, progress)
-    return SimulatedLRT((fit0, fit1), outcomes, n, entropy, interrupted)
+    own = fit0.engine if fit0.engine == fit1.engine else "nlme"
+    chosen, entropy = engine_of(engine or own, n, witness), entropy_of(seed)
+    run: dict[str, Any] = {"n_jobs": n_jobs, "progress": progress}
+    of = partial(likelihood_ratios, fit0, fit1, entropy=entropy, **run)
+    outcomes, interrupted = of(n, engine=chosen, what="replicates")
+    seen: Sequence[Replicate] = []
+    if witness and not interrupted:
+        seen, interrupted = of(witness, engine="nlme", what="witnesses")
+    return SimulatedLRT((fit0, fit1), outcomes, n, entropy, interrupted, chosen, seen)
+
+
+def _ratios(outcomes: Sequence[Replicate]) -> pd.Series:
+    """Of the draws that both models could be fitted to, by number."""
+    done = {i: float(o.values[0]) for i, o in enumerate(outcomes) if o.values is not None}
+    index = pd.Index(list(done), name="replicate", dtype=int)
+    return pd.Series(list(done.values()), index, dtype=float, name="L.Ratio")
 
 
 class SimulatedLRT(Reported):
@@ -127,9 +148,13 @@ class SimulatedLRT(Reported):
     replicates : Series
         2(ℓ₁ − ℓ₀) of each draw that both models could be fitted to, by its number.
     failures : Series
-        nlme's reason for each of the others.
+        The reason for each of the others.
     n, seed : int
     interrupted : bool
+    engine : {"nlme", "pinned", "native"}
+        Who fitted the draws.
+    witness : Series or None
+        The ratios by nlme, of the draws that it fitted too; None where none was asked for.
     """
 
     def __init__(
@@ -139,19 +164,31 @@ class SimulatedLRT(Reported):
         n: int,
         seed: int,
         interrupted: bool,
+        engine: str = "nlme",
+        witness: Sequence[Replicate] = (),
     ) -> None:
         small, large = fits
         self.models = tuple("; ".join([fit.spec.fixed, *asked(fit)]) for fit in fits)
         self.statistic = 2 * (large.llf - small.llf)
         self.df = large.df_model - small.df_model
         self.boundary: Boundary = boundary(small.snapshot, large.snapshot, self.df)
-        self.n, self.seed, self.interrupted = n, seed, interrupted
-        done = {i: float(o.values[0]) for i, o in enumerate(outcomes) if o.values is not None}
+        self.n, self.seed, self.interrupted, self.engine = n, seed, interrupted, engine
+        self.replicates = _ratios(outcomes)
+        self.witness = _ratios(witness) if witness else None
         failed = {i: o.reason for i, o in enumerate(outcomes) if o.values is None}
-        index = pd.Index(list(done), name="replicate", dtype=int)
-        self.replicates = pd.Series(list(done.values()), index, dtype=float, name="L.Ratio")
         index = pd.Index(list(failed), name="replicate", dtype=int)
         self.failures = pd.Series(list(failed.values()), index, dtype=object, name="reason")
+
+    @property
+    def witness_gap(self) -> float | None:
+        """Largest difference between nlme's ratios and those here; None without a witness.
+
+        About 1e-6 where nlme finds the maxima of both models; larger where it stops before them.
+        """
+        if self.witness is None:
+            return None
+        both = self.witness.index.intersection(self.replicates.index)
+        return float((self.witness.loc[both] - self.replicates.loc[both]).abs().max())
 
     @property
     def p(self) -> float:
@@ -199,7 +236,10 @@ class SimulatedLRT(Reported):
         lost = f", {len(self.failures)} could not be fitted" if len(self.failures) else ""
         stopped = f" of {self.n} (interrupted)" if self.interrupted else ""
         drawn = f"{len(self.replicates)}{stopped} responses drawn under the smaller model{lost}"
-        return f"{drawn}; seed {self.seed}"
+        by = "" if self.engine == "nlme" else f"; engine {self.engine}"
+        if self.witness is not None:
+            by += f", {len(self.witness)} of them by nlme too, at most {self.witness_gap:.1g} apart"
+        return f"{drawn}; seed {self.seed}{by}"
 
     def _report(self) -> Report:
         sense = f"p = {self.p:.4g} (± {self.p_se:.2g} by simulation): {self._caption()}"

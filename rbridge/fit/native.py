@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.arrays import Array, group_starts
 from ..core.fitting import native
-from ..core.fitting.batch import Batch, batches
+from ..core.fitting.batch import Batch, LinearBatch, together
 from ..core.fitting.maximum import Maximum, maximise
 from ..core.fitting.solution import solution
 from ..core.fixed_effects.containment import containment_df
@@ -94,15 +94,21 @@ def _df(prepared: FitSnapshot) -> Array:
 
 def doubtful(spec: ModelSpec, prepared: FitSnapshot) -> bool:
     """Whether nlme may refuse what has a likelihood in floating point: it is asked then."""
-    cross = prepared.X.T @ prepared.X
-    size = np.sqrt(np.diag(cross))
-    if not size.all() or np.linalg.eigvalsh(cross / np.outer(size, size))[0] < _SUSPECT:
+    if nearly_singular(prepared.X.T @ prepared.X):
         return True
     if not prepared.levels or spec.control.get("allow.n.lt.q", False):
         return False
     inner = prepared.levels[-1]
     largest = np.diff([*group_starts(inner.codes), prepared.n]).max()
     return bool(largest < len(inner.names))
+
+
+def nearly_singular(cross: Array) -> Array:
+    """Of (…, p, p) X'X: whether columns of X may determine each other in floating point."""
+    size = np.sqrt(np.einsum("...ii->...i", cross))
+    size = np.where(size > 0, size, 1)  # a column of zeros leaves an eigenvalue of zero
+    scaled = cross / (size[..., :, None] * size[..., None, :])
+    return np.asarray(np.linalg.eigvalsh(scaled)[..., 0] < _SUSPECT)
 
 
 def computed(spec: ModelSpec) -> Iterator[tuple[int, native.Computed]]:
@@ -134,6 +140,33 @@ def _of_the_fit(node: Node) -> native.Computed | None:
 
 
 @dataclass(frozen=True)
+class Refits:
+    """Fits of one model to k responses.
+
+    Attributes
+    ----------
+    values : (k, r + p) array
+        Variance components, then fixed effects.
+    log_lik : (k,) array
+        Exact where sigma is fixed, too.
+    reasons : list of str
+        Why there is no fit; empty where there is one.
+    """
+
+    values: Array
+    log_lik: Array
+    reasons: list[str]
+
+    def put(self, i: int, one: Refits) -> None:
+        """``one`` fit as number i."""
+        self.values[i], self.log_lik[i], self.reasons[i] = (
+            one.values[0],
+            one.log_lik[0],
+            one.reasons[0],
+        )
+
+
+@dataclass(frozen=True)
 class NativeRefit:
     """A fitted model, to be fitted to other responses in the rows of its snapshot.
 
@@ -152,45 +185,37 @@ class NativeRefit:
         return cls(snapshot, dict(computed(ModelSpec.from_dict(snapshot.spec))))
 
     @cached_property
-    def _batch(self) -> Batch | None:
-        return Batch(self.snapshot) if batches(self.snapshot) else None
+    def _batch(self) -> Batch | LinearBatch | None:
+        return together(self.snapshot)
 
     @property
     def at_once(self) -> int:
         """How many responses cost less together than alone."""
         return self._batch.at_once if self._batch else 1
 
-    def estimates(self, Y: Array) -> tuple[Array, list[str]]:
-        """Estimates for the (k, n) responses.
-
-        Returns
-        -------
-        values : (k, r + p) array
-            Variance components, then fixed effects.
-        reasons : list of str
-            Why there are none; empty where there are.
-        """
+    def refits(self, Y: Array) -> Refits:
+        """Fits to the (k, n) responses."""
         if self._batch is None:
             return self._one_by_one(Y)
         near = theta(self.snapshot).values
         found = self._batch.fit(Y.T, near[:-1] / near[-1])
         values = np.concatenate([found.theta, found.beta], axis=1)
-        reasons = [""] * len(Y)
+        refits = Refits(values, np.array(found.log_lik), [""] * len(Y))
         for i in np.flatnonzero(~found.converged):
-            values[[i]], reasons[i : i + 1] = self._one_by_one(Y[[i]])
-        return values, reasons
+            refits.put(i, self._one_by_one(Y[[i]]))
+        return refits
 
-    def _one_by_one(self, Y: Array) -> tuple[Array, list[str]]:
+    def _one_by_one(self, Y: Array) -> Refits:
         width = len(theta(self.snapshot).values) + len(self.snapshot.beta)
-        values, reasons = np.full((len(Y), width), np.nan), [""] * len(Y)
+        refits = Refits(np.full((len(Y), width), np.nan), np.full(len(Y), np.nan), [""] * len(Y))
         for i, y in enumerate(Y):
             try:
-                values[i], reasons[i] = self._estimate(replace(self.snapshot, y=y))
+                refits.put(i, self._refit(replace(self.snapshot, y=y)))
             except (InformationError, np.linalg.LinAlgError) as error:
-                reasons[i] = str(error)
-        return values, reasons
+                refits.reasons[i] = str(error)
+        return refits
 
-    def _estimate(self, snapshot: FitSnapshot) -> tuple[Array, str]:
+    def _refit(self, snapshot: FitSnapshot) -> Refits:
         """From the estimates of the fit, near to which those of a replicate lie."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -200,4 +225,5 @@ class NativeRefit:
             else:
                 found = maximise(snapshot)
                 beta = solution(snapshot, found.theta).beta
-        return np.concatenate([found.theta, beta]), "" if found.converged else STOPPED
+        values, reason = np.concatenate([found.theta, beta]), "" if found.converged else STOPPED
+        return Refits(values[None], np.array([found.log_lik]), [reason])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 RESPONSE = (
     ".rbridge_simulated"  # stands for the response, log(y) as a whole if that is what was fitted
 )
-_DRAWN = 2000  # responses held at once
+DRAWN = 2000  # responses held at once
 # nlminb often gives up where a variance comes near zero. To leave these replicates out would bias
 # every interval, so a refit that fails is tried once more.
 SECOND_ATTEMPT = {"opt": "optim", "msMaxIter": 500}
@@ -136,18 +136,23 @@ class RefitHere:
 
     @property
     def at_once(self) -> int:
-        return min(_DRAWN, self.refit.at_once)
+        return min(DRAWN, self.refit.at_once)
 
     def replicates(self, start: int, stop: int) -> list[Replicate]:
         found: list[Replicate] = []
-        for a in range(start, stop, _DRAWN):
-            sources = [generator(self.entropy, i) for i in range(a, min(a + _DRAWN, stop))]
-            values, reasons = self.refit.estimates(self.source.draw_all(sources))
+        for numbers in in_goes(start, stop):
+            sources = [generator(self.entropy, i) for i in numbers]
+            refits = self.refit.refits(self.source.draw_all(sources))
             found += [
                 Replicate(None, reason, (), 1) if reason else Replicate(row)
-                for row, reason in zip(values, reasons)
+                for row, reason in zip(refits.values, refits.reasons)
             ]
         return found
+
+
+def in_goes(start: int, stop: int) -> Iterator[range]:
+    """The numbers of the responses that are held at once."""
+    yield from (range(a, min(a + DRAWN, stop)) for a in range(start, stop, DRAWN))
 
 
 def _with_response(design: Design, y: NDArray[np.float64] | None = None) -> Design:
@@ -177,13 +182,7 @@ def bootstrap(
     witness: int = 0,
 ) -> Bootstrap:
     """Parametric bootstrap of a fit; see :meth:`rbridge.LmeResults.bootstrap`."""
-    chosen = one_of(engine or fit.engine, ENGINES, "engine", quote=True)
-    if n < 1:
-        raise SpecError(f"n must be a positive number of replicates, not {n}")
-    if witness and chosen != "native":
-        raise SpecError("witness compares with nlme what engine='native' fits: set that engine")
-    if not 0 <= witness <= n:
-        raise SpecError(f"witness must be a number of replicates up to n ({n}), not {witness}")
+    chosen = engine_of(engine or fit.engine, n, witness)
     entropy = int(np.random.SeedSequence(seed).entropy)  # type: ignore[arg-type]
     refit: Refit | RefitHere = (
         RefitHere.of(fit, entropy) if chosen == "native" else Refit.of(fit, entropy, engine=chosen)
@@ -196,6 +195,18 @@ def bootstrap(
         theirs = partial(_task, Refit.of(fit, entropy))
         seen, interrupted = collect(theirs, witness, what="witnesses", **run)
     return Bootstrap(fit.snapshot, outcomes, n, entropy, interrupted, chosen, seen)
+
+
+def engine_of(engine: str, n: int, witness: int) -> str:
+    """The engine, where it and the witness can be."""
+    one_of(engine, ENGINES, "engine", quote=True)
+    if n < 1:
+        raise SpecError(f"n must be a positive number of replicates, not {n}")
+    if witness and engine != "native":
+        raise SpecError("witness compares with nlme what engine='native' fits: set that engine")
+    if not 0 <= witness <= n:
+        raise SpecError(f"witness must be a number of replicates up to n ({n}), not {witness}")
+    return engine
 
 
 def _task(refit: Refit | RefitHere, start: int, stop: int) -> Any:

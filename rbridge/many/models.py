@@ -26,10 +26,12 @@ from .outcomes import FitRow, fitted_together, row_of
 from .parallel import collect
 from .progress import Progress
 from .result_file import ResultFile, fingerprint, result_file
+from .separate import fitted_apart, separable
 
 Model = Union[str, ModelSpec, Mapping[str, Any]]
 
 _TOGETHER = 5000  # outcomes of one design in a task
+_APART = 100  # data sets of one model
 ABOUT = ("converged", "reason", "warnings")
 TAKEN = {"model", "outcome", *ABOUT, "nobs", "llf", "aic", "bic"}
 
@@ -152,9 +154,22 @@ def lme_many(
             progress=progress,
             what="fits",
             keep=kept.append,
-            least=_TOGETHER if engine == "native" and outcomes else 1,
+            least=_least(job),
         )
     return _frame(job, [*kept.rows, *fresh])
+
+
+def _together(engine: str, se: tuple[str, ...]) -> bool:
+    return engine == "native" and se == ("expected",)
+
+
+def _least(job: Job) -> int:
+    """How many fits a task has at least: many, where they are fitted together."""
+    if not _together(job.engine, job.se):
+        return 1
+    if len({spec.beside_response.text for spec in job.specs}) < len(job.specs):
+        return _TOGETHER
+    return _APART if all(map(separable, job.specs)) else 1
 
 
 class _NoFile:
@@ -319,7 +334,10 @@ def _fit_all(
     se: tuple[str, ...],
     engine: str,
 ) -> list[FitRow]:
-    known = fitted_together(data, fits) if engine == "native" and se == ("expected",) else {}
+    known: dict[int, FitRow] = {}
+    if _together(engine, se):
+        known = fitted_together(data, fits)
+        known |= fitted_apart(data, [fit for fit in fits if fit[0] not in known])
     return [
         known.get(item) or _fit_one(item, spec, data.iloc[start:stop], se, engine)
         for item, spec, start, stop in fits

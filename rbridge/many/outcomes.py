@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..core.fitting.batch import Batch, Fits, batches
+from ..core.fitting.batch import together
+from ..core.fitting.heights import Fits
 from ..core.parameters import theta
 from ..core.snapshot import FitSnapshot
 from ..errors import InformationError, RBridgeError
@@ -90,16 +91,16 @@ def _together(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitRow]:
         prepared, design = prepare(spec, data)
     except RBridgeError:
         return {}
-    if not batches(prepared) or design.n_dropped or doubtful(spec, prepared):
+    batch = None if design.n_dropped or doubtful(spec, prepared) else together(prepared)
+    if batch is None:
         return {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            fits = Batch(prepared).fit(Y[prepared.rows])
+            fits = batch.fit(Y[prepared.rows])
     except (InformationError, np.linalg.LinAlgError):
         return {}
-    rows = _rows(prepared, fits, [members[i][0] for i in whole])
-    return {row.item: row for row in rows}
+    return rows_of([members[i][0] for i in whole], prepared, fits, np.full(len(whole), prepared.n))
 
 
 def _whole(outcomes: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -111,31 +112,35 @@ def _whole(outcomes: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.intp
     return Y[:, finite], numbers[finite]
 
 
-def _rows(prepared: FitSnapshot, fits: Fits, items: Sequence[int]) -> list[FitRow]:
-    """As :func:`row_of`; without those that did not converge or have no information."""
-    n, p = prepared.X.shape
-    names = theta(prepared).names
+def rows_of(
+    items: Sequence[int], prepared: FitSnapshot, fits: Fits, n: NDArray[np.intp]
+) -> dict[int, FitRow]:
+    """As :func:`row_of`, by item; without those that did not converge or have no information.
+
+    ``prepared`` is the model, ``n`` (k,) the rows of each fit.
+    """
+    p, names = prepared.X.shape[1], theta(prepared).names
     k = p + len(names)
-    inflation = n / (n - p) if prepared.method == "ML" else 1.0
+    inflation = n / (n - p) if prepared.method == "ML" else np.ones(len(n))
     size = n - p if prepared.method == "REML" else n
     good = fits.converged & (np.linalg.cond(_scaled(fits.information)) < 1e12)
     se = np.full(fits.theta.shape, np.nan)
     se[good] = np.sqrt(np.einsum("kii->ki", np.linalg.inv(fits.information[good])))
-    fixed_se = np.sqrt(np.einsum("kii->ki", fits.beta_cov) * inflation)
+    fixed_se = np.sqrt(np.einsum("kii,k->ki", fits.beta_cov, inflation))
     labels = [
-        *("nobs", "llf", "aic", "bic", *names),
+        *("llf", "aic", "bic", *names),
         *(f"se_expected.{name}" for name in names),
         *(f"fixed.{name}" for name in prepared.coef_names),
         *(f"se.fixed.{name}" for name in prepared.coef_names),
     ]
     llf = fits.log_lik
-    about = [np.full(len(llf), n), llf, 2 * k - 2 * llf, k * np.log(size) - 2 * llf]
+    about = [llf, 2 * k - 2 * llf, k * np.log(size) - 2 * llf]
     table = np.column_stack([*about, fits.theta, se, fits.beta, fixed_se])
-    return [
-        FitRow(item, "", True, "", {**dict(zip(labels, row)), "nobs": n})
-        for item, row, fine in zip(items, table.tolist(), good.tolist())
+    return {
+        item: FitRow(item, "", True, "", {"nobs": rows, **dict(zip(labels, row))})
+        for item, rows, row, fine in zip(items, n.tolist(), table.tolist(), good.tolist())
         if fine
-    ]
+    }
 
 
 def _scaled(information: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,6 +57,13 @@ FUNCTIONS = frozenset(
     "as.numeric as.integer as.factor interaction contr.treatment is.na".split()
 )
 
+# of these a row's value depends on that row alone, and is a number
+BY_ROW = frozenset(
+    "I log log2 log10 log1p exp expm1 sqrt abs sin cos tan asin acos atan sinh cosh tanh "
+    "floor ceiling round sign pmin pmax".split()
+)
+_ARITHMETIC = frozenset("+-*/^(")
+
 DEPTH = 60  # calls within calls; every walk over a formula is recursive
 
 PLAIN_NAME = re.compile(r"(?:[^\W\d]|\.(?!\d))[\w.]*")  # needs no backquotes
@@ -283,6 +290,19 @@ def walk(node: Node) -> Iterator[Node]:
     if isinstance(node, Call):
         for arg in node.args:
             yield from walk(arg)
+
+
+def by_row(node: Node, *, term: bool = True) -> bool:
+    """Whether each row of what R makes of the expression depends on that row of the data alone.
+
+    Factors, which stand by themselves where ``term``, depend on their levels too.
+    """
+    if not isinstance(node, Call):
+        return True
+    if node.function not in BY_ROW | _ARITHMETIC and not (term and node.function == ":"):
+        return False
+    inner = term and node.function not in BY_ROW
+    return all(by_row(arg, term=inner) for arg in node.args)
 
 
 def check_functions(node: Node, text: str, extra: frozenset[str] = frozenset()) -> None:

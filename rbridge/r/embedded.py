@@ -247,14 +247,14 @@ class Session:
     def _perform(self, name: str, args: tuple[Any, ...]) -> Answer:
         from rpy2.rinterface_lib.embedded import RRuntimeError
 
-        from .from_r import from_r
+        from .from_r import from_answer
         from .to_r import to_r
 
         try:
             with checked_stack(self._stack):
                 while self._forgotten:
-                    self._call_safely(to_r("release"), to_r([self._forgotten.popleft()]))
-                answer = from_r(self._call_safely(to_r(name), to_r(list(args))))
+                    self._call_safely(*to_r(["release", self._forgotten.popleft()]))
+                answer = from_answer(self._call_safely(*to_r([name, *args])))
         except RRuntimeError:  # its text may be that of an earlier error
             raise SessionError(f"R left the call of {name} without an answer") from None
         return _answer(answer)

@@ -9,6 +9,8 @@ import pandas as pd
 import rpy2.rinterface as ri
 from rpy2.rinterface_lib import openrlib
 
+from .packed import NotPlain, integers, logicals, unpacked
+
 _UNITS = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}  # of a difftime
 
 
@@ -42,6 +44,16 @@ def from_r(value: Any) -> Any:
     if isinstance(value, ri.StrSexpVector):
         return _texts(value)
     return _shaped(_numbers(value), value)
+
+
+def from_answer(answer: Any) -> Any:
+    """The plain value of what `pack` of session.R gave; raises as :func:`from_r`."""
+    if not isinstance(answer, ri.ByteSexpVector):
+        return from_r(answer)
+    try:
+        return unpacked(_copied(answer, openrlib.RAW, np.uint8).tobytes())
+    except NotPlain:
+        return from_r(ri.baseenv["unserialize"](answer))
 
 
 def to_series(vector: Any) -> pd.Series:
@@ -114,9 +126,9 @@ def _numbers(vector: Any) -> np.ndarray[Any, Any]:
     if isinstance(vector, ri.FloatSexpVector):
         return _copied(vector, openrlib.REAL, np.float64)
     if isinstance(vector, ri.BoolSexpVector):
-        return _logicals(vector)
+        return logicals(_raw_integers(vector))
     if isinstance(vector, ri.IntSexpVector):
-        return _integers(vector)
+        return integers(_raw_integers(vector))
     raise TypeError(f"R gave a {type(vector).__name__}, which has no plain form")
 
 
@@ -136,22 +148,6 @@ def _copied(vector: Any, pointer: Any, dtype: Any) -> np.ndarray[Any, Any]:
         return np.empty(0, dtype)
     buffer = openrlib.ffi.buffer(pointer(vector.__sexp__._cdata), size)
     return np.frombuffer(buffer, dtype).copy()
-
-
-def _integers(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw_integers(vector)
-    missing = raw == np.iinfo(np.int32).min
-    return np.where(missing, np.nan, raw) if missing.any() else raw.astype(np.int64)
-
-
-def _logicals(vector: Any) -> np.ndarray[Any, Any]:
-    raw = _raw_integers(vector)
-    missing = raw == np.iinfo(np.int32).min
-    if not missing.any():
-        return raw.astype(bool)
-    values = raw.astype(bool).astype(object)
-    values[missing] = None
-    return values
 
 
 def _shaped(array: np.ndarray[Any, Any], vector: Any) -> np.ndarray[Any, Any]:

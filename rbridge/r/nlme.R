@@ -37,17 +37,25 @@ build_call <- function(model, data, frame) {
 # nlme drops rows in silence, or searches without end, where a formula makes values that are not
 # finite.
 check_finite <- function(formulas, frame) {
-  for (variable in unique(unlist(lapply(formulas, variables_of)))) {
-    values <- tryCatch(
-      withCallingHandlers(eval(variable, frame, words), warning = ignore), error = function(e) 0
-    )
-    bad <- if (is.numeric(values)) !is.finite(values) else is.na(values)
-    if (any(bad)) {
-      rows <- if (is.matrix(bad)) sum(rowSums(bad) > 0) else sum(bad)
-      refuse(label_of(variable), " is not finite in ", rows, " row(s) of the data: ",
+  for (variable in computed_of(formulas)) {
+    bad <- sum(not_finite(variable, frame))
+    if (bad) {
+      refuse(label_of(variable), " is not finite in ", bad, " row(s) of the data: ",
              "recode them, or leave them out")
     }
   }
+}
+
+computed_of <- function(formulas) unique(unlist(lapply(formulas, variables_of)))
+
+# By row: whether `variable` has no value there that is finite.
+not_finite <- function(variable, frame) {
+  values <- tryCatch(
+    withCallingHandlers(eval(variable, frame, words), warning = ignore),
+    error = function(e) numeric(nrow(frame))
+  )
+  bad <- if (is.numeric(values)) !is.finite(values) else is.na(values)
+  if (is.matrix(bad)) rowSums(bad) > 0 else bad
 }
 
 # nlme fits a response that is TRUE and FALSE as 1 and 0.

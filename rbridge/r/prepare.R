@@ -21,6 +21,12 @@ prepare <- function(model) {
   )
 }
 
+# Rows in which a formula makes a value that is not finite.
+unusable <- function(model) {
+  frame <- build_frame(model$data)
+  Reduce(`|`, lapply(computed_of(model$formulas), not_finite, frame), logical(nrow(frame)))
+}
+
 # Designs of the random effects, outermost level first; Python knows the groups.
 prepare_levels <- function(random, frame) {
   lapply(random, function(level) {

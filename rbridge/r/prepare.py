@@ -47,6 +47,14 @@ def prepare(spec: ModelSpec, data: pd.DataFrame | Design) -> tuple[FitSnapshot, 
     return replace(snapshot, levels=levels, fitted=fitted), design
 
 
+def unusable(spec: ModelSpec, design: Design) -> Array:
+    """(n,) bool: the rows in which a formula makes a value that is not finite."""
+    model = payload(spec, design, _needed(spec, design))
+    if not model["formulas"]:
+        return np.zeros(len(design.rows), dtype=bool)
+    return np.asarray(session().call("unusable", model).value)
+
+
 def _needed(spec: ModelSpec, design: Design) -> set[str]:
     """Group columns cross only where a correlation or a variance function needs them."""
     used = {

@@ -46,7 +46,8 @@ settings <- list(
 
 # ---- the wrapper round every call ----------------------------------------------------------
 
-call_safely <- function(name, args) {
+# `written` is a list of the function's name and its arguments, `held` the large arrays of it.
+call_safely <- function(written, held) {
   warned <- said <- output <- character()
   failure <- NULL
   restore <- keep_state()
@@ -62,7 +63,10 @@ call_safely <- function(name, args) {
   value <- withRestarts(
     tryCatch(
       withCallingHandlers(
-        do.call(get(name, mode = "function"), args, quote = TRUE),
+        {
+          asked <- unpack(written, held)
+          do.call(get(asked[[1L]], mode = "function"), asked[-1L], quote = TRUE)
+        },
         warning = function(w) {
           warned <<- c(warned, clean(conditionMessage(w)))
           invokeRestart("muffleWarning")
@@ -81,7 +85,25 @@ call_safely <- function(name, args) {
       NULL
     }
   )
-  list(value = value, error = failure, warnings = warned, messages = said)
+  pack(list(value = value, error = failure, warnings = warned, messages = said))
+}
+
+unpack <- function(written, held) {
+  value <- unserialize(written)
+  if (length(held)) fill(value, held) else value
+}
+
+# In place of a large array stands its number.
+fill <- function(value, held) {
+  if (is.raw(value)) return(held[[readBin(value, "integer")]])
+  if (is.list(value)) value[] <- lapply(value, fill, held)
+  value
+}
+
+# Small answers cross the bridge as one vector.
+pack <- function(answer) {
+  if (utils::object.size(answer) > 2^17) return(answer)
+  suppressWarnings(serialize(answer, NULL, xdr = FALSE, version = 2L))  # of environments
 }
 
 # What a call may change and other users of this R or of this process would notice.

@@ -9,7 +9,8 @@ import pytest
 
 from rbridge.core.arrays import Array
 from rbridge.core.fitting.ascents import trust_steps
-from rbridge.core.fitting.batch import Batch, batches
+from rbridge.core.fitting.batch import Batch
+from rbridge.core.fitting.heights import batches
 from rbridge.core.fitting.maximum import estimate
 from rbridge.core.fitting.newton import trust_step
 from rbridge.core.fitting.solution import solution

@@ -20,9 +20,9 @@ def data() -> pd.DataFrame:
     return frame.sample(frac=1, random_state=2)
 
 
-@pytest.mark.parametrize("random", ["~ 1 | g", "~ x | g"])
+@pytest.mark.parametrize("random", ["~ 1 | g", "~ x | g", None])
 @pytest.mark.parametrize("method", ["REML", "ML"])
-def test_the_table_is_nlmes(data: pd.DataFrame, random: str, method: str) -> None:
+def test_the_table_is_nlmes(data: pd.DataFrame, random: str | None, method: str) -> None:
     outcomes = ["a", "b", "odd name", "gap", "exp(a / 9)"]
     tables = [
         rb.lme_many(

@@ -63,15 +63,16 @@ def one_way_ratio(y, group):
     )
 
 
-def test_the_ratios_are_those_of_the_closed_form():
+@pytest.mark.parametrize(("engine", "atol"), [("nlme", 2e-5), ("native", 1e-9)])
+def test_the_ratios_are_those_of_the_closed_form(engine, atol):
     rng = np.random.default_rng(0)
     data = pd.DataFrame({"g": np.tile(list("abcdefgh"), 5), "y": rng.normal(size=40)})
     data["y"] += rng.normal(size=8)[np.tile(np.arange(8), 5)] / 2
     small, large = rb.gls("y ~ 1", data), rb.lme("y ~ 1", data, "~ 1 | g")
-    found = rb.simulated_lrt(small, large, 40, seed=3, progress=False)
+    found = rb.simulated_lrt(small, large, 40, seed=3, progress=False, engine=engine)
     drawn = small.simulate(40, seed=3)
     expected = [one_way_ratio(drawn[i], data.g) for i in found.replicates.index]
-    np.testing.assert_allclose(found.replicates, expected, atol=2e-5)
+    np.testing.assert_allclose(found.replicates, expected, atol=atol)
     assert (
         len(found.replicates) + len(found.failures) == 40 and np.mean(np.array(expected) == 0) > 0.3
     )
@@ -80,17 +81,34 @@ def test_the_ratios_are_those_of_the_closed_form():
     assert found.p == pytest.approx(by_hand)
 
 
-def test_rows_in_two_orders_are_the_same_rows(data):
+@pytest.mark.parametrize("engine", ["nlme", "native"])
+def test_rows_in_two_orders_are_the_same_rows(data, engine):
     """The larger model sorts by other groups than the smaller one."""
     data = data.assign(half=np.where(data.age < 11, "a", "b"))
     small = rb.lme("distance ~ age", data, "~ 1 | half", method="ML")
     large = rb.lme("distance ~ age * sex", data, "~ 1 | half/subject", method="ML")
     assert list(small.snapshot.rows) != list(large.snapshot.rows)
-    found = rb.simulated_lrt(small, large, 2, seed=1, progress=False)
+    found = rb.simulated_lrt(small, large, 2, seed=1, progress=False, engine=engine)
     assert found.failures.empty
     y = small.simulate(2, seed=1)[1]
     refits = [fit.update("y ~ .", data=data.assign(y=y)) for fit in (small, large)]
     np.testing.assert_allclose(found.replicates[1], 2 * (refits[1].llf - refits[0].llf), atol=1e-5)
+
+
+@pytest.mark.parametrize("more", [{}, AR1], ids=["at once", "one by one"])
+def test_nlme_is_the_witness_of_the_ratios(data, more):
+    small = rb.lme("distance ~ age", data, "~ 1 | subject", **more)
+    large = rb.lme("distance ~ age * sex", data, "~ 1 | subject", **more)
+    fits = [fit.update(method="ML") for fit in (small, large)]
+    found = rb.simulated_lrt(*fits, 6, seed=2, progress=False, engine="native", witness=2)
+    theirs = rb.simulated_lrt(*fits, 2, seed=2, progress=False)
+    assert (found.engine, theirs.engine, theirs.witness_gap) == ("native", "nlme", None)
+    pd.testing.assert_series_equal(found.witness, theirs.replicates)
+    assert len(found.replicates) == 6 and found.witness_gap < 1e-4
+    assert "engine native, 2 of them by nlme too" in str(found)
+    without_r = [rb.LmeResults(fit.snapshot) for fit in fits]
+    again = rb.simulated_lrt(*without_r, 6, seed=2, progress=False, engine="native")
+    pd.testing.assert_series_equal(again.replicates, found.replicates)
 
 
 def test_the_table_beside_the_asymptotic_answers(fits):
@@ -109,6 +127,7 @@ def test_the_table_beside_the_asymptotic_answers(fits):
     [
         (lambda one, two: rb.simulated_lrt(two, one), "second fit must have more parameters"),
         (lambda one, two: rb.simulated_lrt(one, two, 0), "n must be a positive number"),
+        (lambda one, two: rb.simulated_lrt(one, two, 5, witness=1), "witness compares with nlme"),
         (lambda one, two: one.simulate(1.5), "n must be a positive number"),
         (lambda one, two: rb.simulated_lrt(one, rb.LmeResults(two.snapshot)), "needs the fit in R"),
         (lambda one, two: rb.simulated_lrt(one, two.update(method="ML")), "refit by one method"),
