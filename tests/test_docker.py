@@ -115,3 +115,48 @@ def test_the_list_of_contents_is_spdx_and_the_same_twice():
     }
     linked = {each["relatedSpdxElement"] for each in found["relationships"]}
     assert linked == set(ids)
+
+
+@pytest.mark.skipif(not (ROOT / "rbridge").exists(), reason="set-up reads the sources")
+@pytest.mark.parametrize(
+    "user, tools, how",
+    [
+        ("1000", (), "su -c '{}'"),
+        ("1000", ("sudo",), "sudo sh -c '{}'"),
+        ("0", (), "{}"),
+    ],
+)
+def test_without_r_setup_says_once_what_to_run_and_stops(tmp_path, user, tools, how):
+    folder, programs = tmp_path / "clone", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("docker", "rbridge/pins.toml", "r_scripts/install_packages.R"):
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(ROOT / name)
+    for name in "sh bash awk cat cksum comm dirname echo grep head readlink sed sort xargs".split():
+        (programs / name).symlink_to(shutil.which(name) or "/nowhere")
+    for name, does in {"id": f"echo {user}", "dpkg-query": ":", "apt-get": "exit 1"}.items():
+        stub(programs / name, does)
+    for name in tools:
+        stub(programs / name, "exit 1")
+    done = subprocess.run(
+        [programs / "bash", folder / "docker" / "setup.sh"],
+        cwd=folder,
+        env={"PATH": str(programs), "RBRIDGE_PYTHON": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.split("rbridge: R with nlme is missing, and ")[-1]
+    command = re.fullmatch(r".*\. Run this once, then make again:\n\n {4}(.*)\n\n", last)
+    assert done.returncode == 1 and command is not None, done.stderr
+    before, after = how.split("{}")
+    assert command[1].startswith(f"{before}apt-get update && apt-get install -y ")
+    assert {"r-base-core", "python3-rpy2"} <= set(command[1].split())
+    assert command[1].endswith(f" r-cran-nlme{after}")
+    assert not (folder / ".venv").exists()
+
+
+def stub(path: Path, does: str) -> None:
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
