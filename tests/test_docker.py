@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.places import ROOT
 
@@ -88,6 +89,39 @@ def test_workflows_name_actions_by_their_hash():
         used = re.findall(r"uses: ([^\s#]+)", file.read_text("utf-8"))
         others = [each for each in used if not each.startswith("./")]
         assert [each for each in others if not re.search(r"@[0-9a-f]{40}$", each)] == [], file
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, object]]:
+    """The services of the compose file, as YAML has them."""
+    found: dict[str, dict[str, object]] = yaml.safe_load(
+        (DOCKER / "compose.yaml").read_text("utf-8")
+    )["services"]
+    return found
+
+
+def test_compose_gives_no_service_more_than_it_needs(services):
+    assert set(services) == {"rbridge", "batch"}
+    for service in services.values():
+        assert service["network_mode"] == "none" and service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"] and "privileged" not in service
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
+
+
+@pytest.mark.parametrize(
+    "suites, status", [("a0 b0", 0), ("a0 b2 c0", 2), ("a1 b2", 1), ("a2 b1", 1)]
+)
+def test_a_folder_of_suites_ends_as_its_worst(tmp_path, services, suites, status):
+    stub(tmp_path / "rbridge", 'echo "<$3>"; exit "$(echo "$3" | tr -dc 0-9)"')
+    for name in suites.split():
+        (tmp_path / f"{name}.toml").touch()
+    batch = services["batch"]
+    words = [word.replace("$$", "$") for word in [*batch["entrypoint"], *batch["command"]]]
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert subprocess.run(words, cwd=tmp_path, env=env, check=False).returncode == status
+    written = {path.name: path.read_text() for path in tmp_path.glob("*.xml")}
+    assert written == {f"{name}.junit.xml": f"<{name}.toml>\n" for name in suites.split()}
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="the list is that of a Debian machine")
