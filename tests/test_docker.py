@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import rbridge
 from tests.support.places import ROOT
 
 DOCKER = ROOT / "docker"
@@ -122,6 +123,66 @@ def test_a_folder_of_suites_ends_as_its_worst(tmp_path, services, suites, status
     assert subprocess.run(words, cwd=tmp_path, env=env, check=False).returncode == status
     written = {path.name: path.read_text() for path in tmp_path.glob("*.xml")}
     assert written == {f"{name}.junit.xml": f"<{name}.toml>\n" for name in suites.split()}
+
+
+def published(tmp_path: Path, job: str, name: str, **environment: str) -> list[str]:
+    """What a script of the publish workflow asks docker and cosign for, each word of a command."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text("utf-8"))
+    (run,) = [step["run"] for step in steps["jobs"][job]["steps"] if step.get("name") == name]
+    asked = tmp_path / "asked"
+    for tool in ("docker", "cosign"):
+        answer = 'case "$*" in *inspect*) echo \'"sha256:1f"\' ;; esac'
+        stub(tmp_path / tool, f'echo "{tool} $*" >> "{asked}"; {answer}')
+    stub(tmp_path / "git", "echo 1700000000")
+    env = {
+        **{"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SUITE": "trixie"},
+        **{"IMAGE": "registry.example/owner/rbridge", "GITHUB_OUTPUT": str(tmp_path / "output")},
+        **environment,
+    }
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run]  # as the runner does
+    clone = tmp_path / "clone"
+    clone.mkdir(exist_ok=True)
+    for folder in ("docker", "rbridge"):
+        if not (clone / folder).exists():
+            (clone / folder).symlink_to(ROOT / folder)
+    subprocess.run(shell, cwd=clone, env=env, check=True)
+    return asked.read_text().splitlines()
+
+
+needs_sources = pytest.mark.skipif(
+    not (ROOT / "rbridge").exists(), reason="the version and the pins stand in the sources"
+)
+
+
+@needs_sources
+def test_the_workflow_names_what_it_builds(tmp_path):
+    name = "names and moments"
+    tag = {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": f"v{rbridge.__version__}"}
+    published(tmp_path, "build", name, **tag)
+    assert dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines()) == {
+        "registry": "registry.example",
+        "version": rbridge.__version__,
+        "epoch": "1700000000",
+        "created": "2023-11-14T22:13:20Z",
+        "digest": "sha256:1f",
+    }
+    with pytest.raises(subprocess.CalledProcessError):  # a tag of another version
+        published(tmp_path, "build", name, GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v0.0.1")
+
+
+@needs_sources
+def test_the_workflow_signs_one_name_for_both_architectures(tmp_path):
+    name = "one name for both architectures, by version and by R's version"
+    asked = published(tmp_path, "sign", name)
+    image = f"registry.example/owner/rbridge:{rbridge.__version__}"
+    made = asked[0].split()
+    assert made[:4] == ["docker", "buildx", "imagetools", "create"]
+    assert made[4:10:2] == ["--tag"] * 3 and made[10:] == [f"{image}-amd64", f"{image}-arm64"]
+    latest = image.replace(rbridge.__version__, "latest")
+    assert made[5:10:2] == [image, f"{image}-r4.5.0", latest]
+    signed = [line for line in asked if line.startswith("cosign")]
+    assert len(signed) == 2
+    assert all(line.endswith("registry.example/owner/rbridge@sha256:1f") for line in signed)
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="the list is that of a Debian machine")
