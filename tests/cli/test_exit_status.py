@@ -200,10 +200,21 @@ def test_debug_shows_the_traceback_and_the_same_status(place: Path) -> None:
     assert done.returncode == 2 and "Traceback" in done.stderr
 
 
-def test_a_fault_of_ours_is_one_sentence(place: Path) -> None:
+@pytest.mark.parametrize(
+    "raised, told",
+    [
+        (
+            "ZeroDivisionError('by\\nnothing')",
+            "a fault of rbridge itself: ZeroDivisionError: by nothing",
+        ),
+        ("ModuleNotFoundError(name='scipy.special')", "Python's package scipy is missing"),
+        ("ModuleNotFoundError('no', name='rbridge.x')", "a fault of rbridge itself"),
+    ],
+)
+def test_a_fault_is_one_sentence(place: Path, raised: str, told: str) -> None:
     program = (
         "import rbridge.cli.fit as module\n"
-        "def fault(**_): raise ZeroDivisionError('by\\nnothing')\n"
+        f"def fault(**_): raise {raised}\n"
         "module.show_fit = fault\n"
         "from rbridge.cli import main\n"
         "main(['fit', 'rail', '--fixed', 'travel ~ 1'])"
@@ -212,4 +223,4 @@ def test_a_fault_of_ours_is_one_sentence(place: Path) -> None:
         [sys.executable, "-c", program], cwd=place, capture_output=True, text=True
     )
     holds(done)
-    assert "a fault of rbridge itself: ZeroDivisionError: by nothing" in done.stderr
+    assert told in done.stderr
