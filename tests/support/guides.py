@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import warnings
@@ -26,7 +26,9 @@ from typing import Any
 import pytest
 
 import rbridge as rb
+from rbridge.cli import main
 from tests.support.places import ROOT
+from tests.support.processes import surroundings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: +(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -74,20 +76,32 @@ def run_console(block: Block, folder: Path) -> str:
 
 
 def run_command(command: str, folder: Path, status: int) -> str:
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    program = command.replace("rbridge", "python -m rbridge", 1) if command[0] == "r" else command
+    words = shlex.split(command)
+    run = run_here if words[0] == "rbridge" else run_program
+    returned, said, complaint = run(words[1:], folder)
+    assert returned == status, f"{command}\n{said}\n{complaint}"
+    return said
+
+
+def run_here(words: list[str], folder: Path) -> tuple[int, str, str]:
+    """``rbridge`` with these arguments in the folder that this process is in: R runs already."""
+    said = io.StringIO()
+    complaint = said if "2>&1" in words else io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complaint):
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            main([word for word in words if word != "2>&1"], prog_name="rbridge")
+    signal.signal(signal.SIGTERM, before)
+    return int(end.value.code or 0), said.getvalue(), complaint.getvalue()
+
+
+def run_program(words: list[str], folder: Path) -> tuple[int, str, str]:
+    """Python with these arguments."""
+    env = {**surroundings(NO_COLOR="1"), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        program.replace("python", shlex.quote(sys.executable), 1),
-        shell=True,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
+        [sys.executable, *words], cwd=folder, env=env, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.returncode, done.stdout, done.stderr
 
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
