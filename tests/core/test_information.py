@@ -310,6 +310,21 @@ def test_a_singular_design_is_reported() -> None:
         information(replace(fit, X=X))
 
 
+@pytest.mark.parametrize("name", ["slope", "slope + AR1", "nested + Ident", "gls + Ident"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_design_of_integers(name: str, kind: Kind) -> None:
+    """Squares of 32-bit integers would not fit into 32 bits, nor sums of booleans into one."""
+    fit = designs.CASES[name]
+    X = np.column_stack([np.ones(designs.N), 50_000 + 20_000 * designs.TIME])
+    known = {"beta": fit.beta[:2], "coef_names": fit.coef_names[:2], "vcov": np.eye(2)}
+    known |= {"std_error": np.ones(2), "df": np.ones(2)}
+    fits = [replace(fit, X=X.astype(dtype), **known) for dtype in (np.int32, float)]
+    whole = [replace(lv, Z=lv.Z.astype(np.int8)) for lv in fit.levels]
+    same = [replace(lv, Z=lv.Z.astype(np.int8).astype(float)) for lv in fit.levels]
+    integer, real = (replace(f, levels=tuple(lv)) for f, lv in zip(fits, (whole, same)))
+    assert_close(information(integer, kind).matrix, information(real, kind).matrix, 1e-12)
+
+
 @pytest.mark.parametrize("name", ["slope", "slope + AR1", "gls + Ident"])
 def test_no_fixed_effects_at_all(name: str) -> None:
     fit = designs.CASES[name]

@@ -124,14 +124,25 @@ def test_the_order_of_a_subject_s_rows(model: str) -> None:
 
 @pytest.mark.parametrize("apart", [3.0, 40.5])
 def test_only_differences_of_time_count(apart: float) -> None:
-    """AR(1) sees lags alone; an unstructured correlation sees which visits they are."""
+    """AR(1) sees lags alone."""
     moved = replace(AR1, covariate=AR1.covariate + apart * SEXES[:, None])
     fits = [replace(subjects(), cor=cor) for cor in (moved, AR1)]
     assert n_patterns(fits[0]) == n_patterns(fits[1])
     assert_same(contract(fits[0]), contract(fits[1]))
-    late = np.where((SUBJECT % 3 == 0) & (TIME < 2), TIME + 1, TIME + 0)
-    fit = subjects(replace(SYMM, covariate=late[:, None]))
-    assert n_patterns(fit) > n_patterns(subjects(SYMM))
+
+
+def test_an_unstructured_correlation_sees_which_visits_they_are() -> None:
+    """The first three of four visits or the last three: the same lags, other correlations."""
+    subject, visit = designs.groups([3] * 60), np.tile([0.0, 1, 2, 1, 2, 3], 30)
+    values = {"corSymm": [0.1, 0.5, 0.2, 0.3, 0.4, 0.05], "corAR1": [0.4]}
+    rng = np.random.default_rng(8)
+    X = np.column_stack([np.ones(180), rng.normal(size=180)])
+    y = rng.normal(size=180)
+    for expected, (cor_class, coefs) in zip((2, 1), values.items()):
+        cor = designs.correlation(cor_class, coefs, subject, visit, size=4)
+        fit = designs.fit(X, y, (), cor)
+        assert n_patterns(fit) == expected
+        assert_same(contract(fit), dense_forms(fit, model_at(fit), "REML", "oracle"))
 
 
 def test_where_nothing_repeats_there_are_no_patterns() -> None:
@@ -156,6 +167,23 @@ def test_the_sums_take_no_more_than_a_few_copies_of_the_data() -> None:
 def test_rows_are_units_where_there_are_no_groups() -> None:
     fit = subjects(var=(IDENT,), grouped=False)
     assert n_patterns(fit) == 5
+    assert_same(contract(fit), dense_forms(fit, model_at(fit), "REML", "oracle"))
+
+
+@pytest.mark.parametrize("what", ["an inner level", "correlation groups"])
+def test_how_a_unit_is_divided_is_part_of_its_pattern(what: str) -> None:
+    """Six rows of one kind, in groups of three and three, or of two and four."""
+    outer, inner = designs.groups([6] * 40), designs.groups([3, 3, 2, 4] * 20)
+    rng = np.random.default_rng(7)
+    X = np.column_stack([np.ones(240), rng.normal(size=240)])
+    levels = [designs.level(outer, X[:, :1], np.array([[0.6]]), group="a")]
+    cor = None
+    if what == "an inner level":
+        levels.append(designs.level(inner, X[:, :1], np.array([[0.4]]), group="b"))
+    else:
+        cor = designs.correlation("corCompSymm", [0.3], inner, np.zeros(240), size=4, lower=-1 / 3)
+    fit = designs.fit(X, rng.normal(size=240), levels, cor)
+    assert n_patterns(fit) == 2
     assert_same(contract(fit), dense_forms(fit, model_at(fit), "REML", "oracle"))
 
 

@@ -11,7 +11,6 @@ small variances do not meet: nothing is lost, however large D is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 from operator import add
 
@@ -49,14 +48,14 @@ def _moments(units: UnitSums, model: Model, within: _Residual, derivatives: bool
     if not derivatives:
         return without_parameters(_times_cross(_transposed(W) @ W, units)[0], log_det)
     WQ = W @ _transposed(units.Q)
-    first = [_two_sided(WQ, M) for M in within.first()]
+    first = [*(WQ @ within.first() @ _transposed(WQ))]
     if not model.fixed_sigma:
-        first.append(_two_sided(W, residual) / model.sigma_sq)
+        first.append(W @ residual @ _transposed(W) / model.sigma_sq)
     for Z, E in zip(units.Z[::-1], model.E[::-1]):
         WZ = np.einsum("pst,ptgv->psgv", W, Z)
         first += [_two_sided(WZ, e) for e in E]
     A = np.array(first).reshape(-1, *W.shape)
-    C = np.array([_two_sided(WQ, M) for M in within.second()]).reshape(-1, *W.shape)
+    C = WQ @ within.second() @ _transposed(WQ)
     F = _products([W, *(A @ W)], units)
     weighted = A * units.counts[:, None, None]
     return Moments(
@@ -105,26 +104,30 @@ class _Residual:
             raise NotPositiveDefinite(f"{cor.cor_class}: R is not positive definite") from None
         return R
 
-    def first(self) -> Iterator[Array]:
-        for a in range(self.n_base):
-            yield self._first(a)
+    def first(self) -> Array:
+        """(n_base, P, s, s)."""
+        return self._stacked([self._first(a) for a in range(self.n_base)])
+
+    def second(self) -> Array:
+        """(pairs, P, s, s) in the order of :func:`.within.base_pairs`."""
+        return self._stacked([self._second(a, b) for a, b in base_pairs(self.n_base)])
+
+    def _stacked(self, parts: list[Array]) -> Array:
+        return np.array(parts).reshape(-1, *self.value.shape)
 
     def _first(self, a: int) -> Array:
         if a < self.n_cor:
             return np.asarray(self.by_cor[a])
         return _by_rows(self.w[a - self.n_cor], self.value)
 
-    def second(self) -> Iterator[Array]:
-        """In the order of :func:`.within.base_pairs`."""
-        for a, b in base_pairs(self.n_base):
-            i, j = a - self.n_cor, b - self.n_cor
-            if j < 0:
-                yield self.by_cors[a, b]
-            elif i < 0:
-                yield _by_rows(self.w[j], self._first(a))
-            else:
-                both = self.w[i][:, :, None] * self.value * self.w[j][:, None, :]
-                yield _by_rows(self.ww[i, j], self.value) + both + _transposed(both)
+    def _second(self, a: int, b: int) -> Array:
+        i, j = a - self.n_cor, b - self.n_cor
+        if j < 0:
+            return np.asarray(self.by_cors[a, b])
+        if i < 0:
+            return _by_rows(self.w[j], self._first(a))
+        both = self.w[i][:, :, None] * self.value * self.w[j][:, None, :]
+        return np.asarray(_by_rows(self.ww[i, j], self.value) + both + _transposed(both))
 
 
 def _by_rows(w: Array, M: Array) -> Array:
@@ -137,7 +140,7 @@ def _transposed(M: Array) -> Array:
 
 
 def _two_sided(X: Array, M: Array) -> Array:
-    """XMX' of each pattern, X (P, s, t) with M (P, t, t), or X (P, s, g, q) with M (q, q)."""
+    """XMX' of each pattern, X (P, s, g, q) with M (q, q), summed over the groups."""
     flat = (*X.shape[:2], -1)
     return np.asarray((X @ M).reshape(flat) @ _transposed(X.reshape(flat)))
 

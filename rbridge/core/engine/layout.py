@@ -283,6 +283,7 @@ def conditioned(X: Array) -> tuple[Array, Array]:
 
     Also the upper triangular T with X = QT, the identity in the first case.
     """
+    X = np.asarray(X, dtype=float)
     cross = X.T @ X
     lengths = np.sqrt(np.diagonal(cross))
     if not (lengths > 0).all():
@@ -308,13 +309,14 @@ def _time_order(cor: CorStruct, starts: Array) -> Array | None:
 
 
 def _distinct(groups: list[list[Array]], n: int) -> tuple[list[Array], list[tuple[int, ...]]]:
-    """The distinct columns (n,) of several groups of columns, and where each of these went."""
+    """The distinct columns (n,) of several groups, as floats, and where each column went."""
     kept: list[Array] = []
     seen: dict[bytes, list[int]] = {}
     probe = np.linspace(0, n - 1, 16).astype(int)
 
     def place(column: Array) -> int:
-        candidates = seen.setdefault(column[probe].astype(float).tobytes(), [])
+        column = np.asarray(column, dtype=float)
+        candidates = seen.setdefault(column[probe].tobytes(), [])
         for i in candidates:
             if np.array_equal(kept[i], column):
                 return i
