@@ -5,6 +5,9 @@ PYTEST_ARGS ?=
 PARALLEL ?= -n auto --dist loadfile
 PYTHON := .venv/bin/python
 SOURCES := rbridge tests $(wildcard benchmarks/*.py)
+# $(call needs,MODULES,GROUPS): stops where a module is missing, with the Debian packages of the groups
+needs = @$(PYTHON) -c "import sys; [__import__(name) for name in sys.argv[1:]]" $(1) 2>/dev/null || \
+  { echo "make $@ needs more: apt-get install" $$(docker/packages.sh $(2) | xargs); exit 1; }
 
 help:    ## this list
 	@sed -n 's/^\([a-z]*\): .*## /make \1\t/p' Makefile | expand -t 16
@@ -19,9 +22,11 @@ demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by
 	@.venv/bin/rbridge demo
 
 test: ready    ## the tests, one process a core (PYTEST_ARGS="-m 'not r'" and the like; PARALLEL= for one process)
+	$(call needs,pytest xdist hypothesis,test plot parallel)
 	$(PYTHON) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: ready   ## the tests that need no R and little time, two minutes at most
+	$(call needs,pytest xdist hypothesis,test plot parallel)
 	$(PYTHON) -m pytest $(PARALLEL) -m "not r and not slow" $(PYTEST_ARGS)
 
 fix: ready     ## what can be mended by itself: the order of imports, black
@@ -29,6 +34,7 @@ fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m black --quiet $(SOURCES)
 
 lint: ready    ## isort, black, flake8, mypy
+	$(call needs,isort black flake8 mypy,lint)
 	$(PYTHON) -m isort --check --diff --quiet $(SOURCES)
 	$(PYTHON) -m black --check --quiet $(SOURCES) || { $(PYTHON) -m black --diff --quiet $(SOURCES); exit 1; }
 	$(PYTHON) -m flake8 $(SOURCES)
@@ -38,8 +44,7 @@ bench: ready    ## every benchmark, one after the other
 	@for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 docs: ready    ## the site in build/site: guides, gallery, API (Debian: furo, sphinx, MyST)
-	@$(PYTHON) -c "import furo, myst_parser, sphinx, sphinx_copybutton, matplotlib" 2>/dev/null || \
-	  { echo "make docs needs more: apt-get install" $$(docker/packages.sh docs plot | xargs); exit 1; }
+	$(call needs,furo myst_parser sphinx sphinx_copybutton matplotlib,docs plot)
 	$(PYTHON) -m sphinx -q -W --keep-going -b html docs build/site
 	@echo "build/site/index.html"
 

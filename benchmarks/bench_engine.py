@@ -139,7 +139,7 @@ def nlme(case: Case) -> tuple[float, float] | None:
 
 def beside_nlme(case: Case) -> None:
     estimate(replace(case.fit))
-    ours, found = cpu(estimate, case.fit, 3), estimate(case.fit)
+    ours, found = cpu(estimate, case.fit, 9), estimate(case.fit)
     theirs = nlme(case)
     what = f"{case.name:<28} {1e3 * ours:8.1f} ms, {found.evaluations:2d} evaluations"
     if theirs is None:
@@ -166,6 +166,12 @@ def series(n: int) -> FitSnapshot:
     return snapshot(rng.normal(size=n), at / n, cor=cor)
 
 
+def of_power(fit: FitSnapshot) -> FitSnapshot:
+    v = np.random.default_rng(6).uniform(1, 3, fit.n)
+    free = np.array([True])
+    return replace(fit, var=(VarFunc("varPower", "", ("power",), np.array([0.3]), free, v, None),))
+
+
 def main() -> None:
     for case in (
         slope(20_000, ">= 20 x"),
@@ -177,10 +183,12 @@ def main() -> None:
     ):
         beside_nlme(case)
     alone("fit, random slope, 10⁶ rows", estimate, slope(10**6, "").fit, "<= 800 ms")
+    alone("fit, AR(1), 10⁶ rows", estimate, autoregressive(10**6, "").fit, "<= 800 ms")
     for n, target in ((20_000, "<= 4 ms"), (10**6, "<= 60 ms")):
         alone(f"expected information, {n} rows", information, slope(n, "").fit, target)
     for n in (2_000, 20_000):
         alone(f"ARMA(1,1), one series of {n}", score, series(n), "<= 200 ms at 2 000")
+        alone("  … with varPower", score, of_power(series(n)), "")
 
 
 if __name__ == "__main__":

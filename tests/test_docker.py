@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+import rbridge
 from tests.support.places import ROOT
 
 DOCKER = ROOT / "docker"
@@ -90,6 +92,99 @@ def test_workflows_name_actions_by_their_hash():
         assert [each for each in others if not re.search(r"@[0-9a-f]{40}$", each)] == [], file
 
 
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, object]]:
+    """The services of the compose file, as YAML has them."""
+    found: dict[str, dict[str, object]] = yaml.safe_load(
+        (DOCKER / "compose.yaml").read_text("utf-8")
+    )["services"]
+    return found
+
+
+def test_compose_gives_no_service_more_than_it_needs(services):
+    assert set(services) == {"rbridge", "batch"}
+    for service in services.values():
+        assert service["network_mode"] == "none" and service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"] and "privileged" not in service
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
+
+
+@pytest.mark.parametrize(
+    "suites, status", [("a0 b0", 0), ("a0 b2 c0", 2), ("a1 b2", 1), ("a2 b1", 1)]
+)
+def test_a_folder_of_suites_ends_as_its_worst(tmp_path, services, suites, status):
+    stub(tmp_path / "rbridge", 'echo "<$3>"; exit "$(echo "$3" | tr -dc 0-9)"')
+    for name in suites.split():
+        (tmp_path / f"{name}.toml").touch()
+    batch = services["batch"]
+    words = [word.replace("$$", "$") for word in [*batch["entrypoint"], *batch["command"]]]
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert subprocess.run(words, cwd=tmp_path, env=env, check=False).returncode == status
+    written = {path.name: path.read_text() for path in tmp_path.glob("*.xml")}
+    assert written == {f"{name}.junit.xml": f"<{name}.toml>\n" for name in suites.split()}
+
+
+def published(tmp_path: Path, job: str, name: str, **environment: str) -> list[str]:
+    """What a script of the publish workflow asks docker and cosign for, each word of a command."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/publish.yml").read_text("utf-8"))
+    (run,) = [step["run"] for step in steps["jobs"][job]["steps"] if step.get("name") == name]
+    asked = tmp_path / "asked"
+    for tool in ("docker", "cosign"):
+        answer = 'case "$*" in *inspect*) echo \'"sha256:1f"\' ;; esac'
+        stub(tmp_path / tool, f'echo "{tool} $*" >> "{asked}"; {answer}')
+    stub(tmp_path / "git", "echo 1700000000")
+    env = {
+        **{"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SUITE": "trixie"},
+        **{"IMAGE": "registry.example/owner/rbridge", "GITHUB_OUTPUT": str(tmp_path / "output")},
+        **environment,
+    }
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run]  # as the runner does
+    clone = tmp_path / "clone"
+    clone.mkdir(exist_ok=True)
+    for folder in ("docker", "rbridge"):
+        if not (clone / folder).exists():
+            (clone / folder).symlink_to(ROOT / folder)
+    subprocess.run(shell, cwd=clone, env=env, check=True)
+    return asked.read_text().splitlines()
+
+
+needs_sources = pytest.mark.skipif(
+    not (ROOT / "rbridge").exists(), reason="the version and the pins stand in the sources"
+)
+
+
+@needs_sources
+def test_the_workflow_names_what_it_builds(tmp_path):
+    name = "names and moments"
+    tag = {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": f"v{rbridge.__version__}"}
+    published(tmp_path, "build", name, **tag)
+    assert dict(line.split("=", 1) for line in (tmp_path / "output").read_text().splitlines()) == {
+        "registry": "registry.example",
+        "version": rbridge.__version__,
+        "epoch": "1700000000",
+        "created": "2023-11-14T22:13:20Z",
+        "digest": "sha256:1f",
+    }
+    with pytest.raises(subprocess.CalledProcessError):  # a tag of another version
+        published(tmp_path, "build", name, GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v0.0.1")
+
+
+@needs_sources
+def test_the_workflow_signs_one_name_for_both_architectures(tmp_path):
+    name = "one name for both architectures, by version and by R's version"
+    asked = published(tmp_path, "sign", name)
+    image = f"registry.example/owner/rbridge:{rbridge.__version__}"
+    made = asked[0].split()
+    assert made[:4] == ["docker", "buildx", "imagetools", "create"]
+    assert made[4:10:2] == ["--tag"] * 3 and made[10:] == [f"{image}-amd64", f"{image}-arm64"]
+    latest = image.replace(rbridge.__version__, "latest")
+    assert made[5:10:2] == [image, f"{image}-r4.5.0", latest]
+    signed = [line for line in asked if line.startswith("cosign")]
+    assert len(signed) == 2
+    assert all(line.endswith("registry.example/owner/rbridge@sha256:1f") for line in signed)
+
+
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="the list is that of a Debian machine")
 def test_the_list_of_contents_is_spdx_and_the_same_twice():
     def made() -> str:
@@ -115,3 +210,48 @@ def test_the_list_of_contents_is_spdx_and_the_same_twice():
     }
     linked = {each["relatedSpdxElement"] for each in found["relationships"]}
     assert linked == set(ids)
+
+
+@pytest.mark.skipif(not (ROOT / "rbridge").exists(), reason="set-up reads the sources")
+@pytest.mark.parametrize(
+    "user, tools, how",
+    [
+        ("1000", (), "su -c '{}'"),
+        ("1000", ("sudo",), "sudo sh -c '{}'"),
+        ("0", (), "{}"),
+    ],
+)
+def test_without_r_setup_says_once_what_to_run_and_stops(tmp_path, user, tools, how):
+    folder, programs = tmp_path / "clone", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("docker", "rbridge/pins.toml", "r_scripts/install_packages.R"):
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(ROOT / name)
+    for name in "sh bash awk cat cksum comm dirname echo grep head readlink sed sort xargs".split():
+        (programs / name).symlink_to(shutil.which(name) or "/nowhere")
+    for name, does in {"id": f"echo {user}", "dpkg-query": ":", "apt-get": "exit 1"}.items():
+        stub(programs / name, does)
+    for name in tools:
+        stub(programs / name, "exit 1")
+    done = subprocess.run(
+        [programs / "bash", folder / "docker" / "setup.sh"],
+        cwd=folder,
+        env={"PATH": str(programs), "RBRIDGE_PYTHON": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.split("rbridge: R with nlme is missing, and ")[-1]
+    command = re.fullmatch(r".*\. Run this once, then make again:\n\n {4}(.*)\n\n", last)
+    assert done.returncode == 1 and command is not None, done.stderr
+    before, after = how.split("{}")
+    assert command[1].startswith(f"{before}apt-get update && apt-get install -y ")
+    assert {"r-base-core", "python3-rpy2"} <= set(command[1].split())
+    assert command[1].endswith(f" r-cran-nlme{after}")
+    assert not (folder / ".venv").exists()
+
+
+def stub(path: Path, does: str) -> None:
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)

@@ -35,6 +35,8 @@ def in_one_block() -> Iterator[None]:
         _end(f"{_error()}: {error}", Verdict.UNCHECKED)
     except OSError as error:
         _end(f"{_error()}: {_of_system(error)}", Verdict.UNCHECKED)
+    except ModuleNotFoundError as error:
+        _end(f"{_error()}: {_of_python(error)}", Verdict.UNCHECKED)
     except Exception as error:
         _end(f"{_error()}: {_of_ours(error)}", Verdict.UNCHECKED)
 
@@ -77,6 +79,16 @@ def _of_system(error: OSError) -> str:
         return "the output was closed before all of it was written"
     where = f"{error.filename}: " if error.filename else "the output: "
     return f"{where}{error.strerror or error}"
+
+
+def _of_python(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "rbridge"):
+        return _of_ours(error)
+    return (
+        f"Python's package {package} is missing (for {sys.executable}): install it, "
+        f"with pip or as Debian's python3-{package}"
+    )
 
 
 def _of_ours(error: Exception) -> str:

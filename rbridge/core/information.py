@@ -13,8 +13,8 @@ from ..errors import InformationError, SpecError
 from ..options import one_of
 from . import parameters
 from .arrays import Array
-from .engine.contractions import contract
-from .engine.forms import Forms, Method, Path
+from .engine.contractions import contract, design_traces
+from .engine.forms import Forms, Method, Path, Traces
 from .engine.model import model_at
 from .snapshot import FitSnapshot
 
@@ -103,6 +103,9 @@ def information(
     ----------
     Gilmour, Thompson and Cullis (1995), Biometrics 51, 1440–1450.
     """
+    one_of(kind, get_args(Kind), "kind")
+    if kind == "expected":
+        return _expected(design_traces(snapshot, theta, method))
     return information_from(contract(snapshot, theta, method), kind)
 
 
@@ -110,12 +113,16 @@ def information_from(forms: Forms, kind: Kind) -> Information:
     """One kind of information from what :func:`~.engine.contractions.contract` gave."""
     one_of(kind, get_args(Kind), "kind")
     if kind == "expected":
-        matrix = forms.trace2 / 2
-    elif kind == "average":
+        return _expected(forms)
+    if kind == "average":
         matrix = (forms.quad2 if forms.method == "REML" else forms.quad2_fixed) / 2
     else:
         matrix = forms.quad2 - forms.trace2 / 2 + (forms.trace3 - forms.quad3) / 2
     return Information(forms.names, matrix, kind, forms.method, forms.path, forms.reason)
+
+
+def _expected(of: Traces) -> Information:
+    return Information(of.names, of.trace2 / 2, "expected", of.method, of.path, of.reason)
 
 
 def inverse_information(matrix: Array, names: Sequence[str]) -> Array:

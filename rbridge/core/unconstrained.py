@@ -40,9 +40,18 @@ def _above(lower: float, u: Array) -> Array:
 # --- positive-definite matrices -------------------------------------------------------------
 
 
+@lru_cache
 def upper_by_row(q: int) -> tuple[Array, Array]:
     """Positions (1,2), (1,3) … (1,q), (2,3) …: the order of pdNatural and corSymm."""
-    return np.triu_indices(q, 1)
+    row, column = np.triu_indices(q, 1)
+    return lasting(row), lasting(column)
+
+
+@lru_cache
+def _lower_by_row(q: int) -> tuple[Array, Array]:
+    """Positions (2,1), (3,1), (3,2), (4,1) …: the order of the angles of corSymm."""
+    row, column = np.tril_indices(q, -1)
+    return lasting(row), lasting(column)
 
 
 @lru_cache
@@ -192,12 +201,11 @@ def _inverse_levinson(phi: Array, sign: int) -> Array:
 
 def _spherical(u: Array, size: int) -> Array:
     """Correlations from angles θ = π·plogis(u): rows of the Cholesky factor on the sphere."""
-    L = np.eye(size, dtype=u.dtype)
-    start = 0
-    for i in range(1, size):
-        angle = np.pi * proportion(u[start : start + i])
-        start += i
-        L[i, : i + 1] = np.append(np.cos(angle), 1) * np.append(1, np.cumprod(np.sin(angle)))
+    angle = np.pi * proportion(u)
+    below = _lower_by_row(size)
+    cos, sin = np.eye(size, dtype=angle.dtype), np.ones((size, size), dtype=angle.dtype)
+    cos[below], sin[:, 1:][below[0], below[1]] = np.cos(angle), np.sin(angle)
+    L = cos * np.cumprod(sin, axis=1)
     return np.asarray((L @ L.T)[upper_by_row(size)])
 
 

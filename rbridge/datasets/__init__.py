@@ -24,9 +24,8 @@ def names() -> list[str]:
 def describe(name: str) -> dict[str, Any]:
     """Title, source, rows, each column's kind and levels, and the R and nlme that gave the data."""
     key = _known(name)
-    catalogue = deepcopy(_catalogue())
-    about = catalogue.pop("datasets")[key]
-    return {"name": key, **about, **catalogue}
+    where_from = {of: value for of, value in _catalogue().items() if of != "datasets"}
+    return deepcopy({"name": key, **_catalogue()["datasets"][key], **where_from})
 
 
 def load(name: str) -> pd.DataFrame:

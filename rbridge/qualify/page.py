@@ -73,8 +73,10 @@ def _verdict(qualification: Qualification, code: Verdict) -> str:
     about = qualification.about
     words = f"{code.mark} {VERDICTS[code]}{'' if qualification.with_r else ' without R'}"
     version = about.get("rbridge", "from a source tree that is not installed")
-    where = f"{about['date']}, {about['machine']}, rbridge {version}"
-    counts = f"{counted(qualification.proofs)}, in {qualification.seconds:.0f} seconds"
+    where = ", ".join(filter(None, (about["date"], about.get("machine"), f"rbridge {version}")))
+    seconds = qualification.seconds
+    took = "" if seconds is None else f", in {seconds:.0f} seconds"
+    counts = f"{counted(qualification.proofs)}{took}"
     return (
         f'<section class="verdict {_CLASSES[code]}"><strong>{escape(words)}</strong>'
         f"<p>{escape(_SENTENCES[code])} {escape(counts)}.</p><p>{escape(where)}</p></section>"

@@ -100,7 +100,7 @@ def to_json(qualification: Qualification) -> str:
     content = {
         "exit": qualification.code,
         "verdict": headline(qualification),
-        "seconds": round(qualification.seconds, 3),
+        "seconds": qualification.seconds and round(qualification.seconds, 3),
         "with_r": qualification.with_r,
         "about": qualification.about,
         "proofs": [

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ..check.verdict import Verdict
@@ -32,13 +32,14 @@ class Qualification:
         Whether R was asked; else the fits are those that the package ships.
     about : dict of str to str
         When, where, by which rbridge.
-    seconds : float
+    seconds : float or None
+        How long it took; None where ``SOURCE_DATE_EPOCH`` asks for the same record each time.
     """
 
     proofs: tuple[Proof, ...]
     with_r: bool
     about: dict[str, str]
-    seconds: float
+    seconds: float | None
 
     @property
     def code(self) -> Verdict:
@@ -73,7 +74,15 @@ def qualify(
     store = FitStore(figures, live(figures) if with_r else recorded)
     with isolated_batch() if with_r else nullcontext():
         proofs = tuple(_told(_all(store, with_r), tick))
-    return Qualification(proofs, with_r, _about(store, with_r), time.perf_counter() - start)
+    seconds: float | None = time.perf_counter() - start
+    if _epoch():
+        proofs, seconds = tuple(replace(proof, seconds=0.0) for proof in proofs), None
+    return Qualification(proofs, with_r, _about(store, with_r), seconds)
+
+
+def _epoch() -> str:
+    """The moment of the sources, where whoever builds names one, as an image does."""
+    return os.environ.get("SOURCE_DATE_EPOCH", "")
 
 
 def _all(store: FitStore, with_r: bool) -> Iterator[Proof]:
@@ -91,9 +100,7 @@ def _told(proofs: Iterable[Proof], tick: Callable[[Proof], object]) -> Iterator[
 def _about(store: FitStore, with_r: bool) -> dict[str, str]:
     """The circumstances, for the head of a report."""
     found = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": platform.node(),
-        "platform": platform.platform(),
+        **_circumstances(),
         "rbridge": installed("rbridge"),
         "fingerprint": fingerprint(PACKAGE),
         "Python": platform.python_version(),
@@ -104,3 +111,19 @@ def _about(store: FitStore, with_r: bool) -> dict[str, str]:
     if commit := os.environ.get("GITHUB_SHA") or os.environ.get("CI_COMMIT_SHA"):
         found["commit"] = commit
     return {name: text for name, text in found.items() if text}
+
+
+def _circumstances() -> dict[str, str]:
+    """When and where; what another machine has too, where the record is to be the same there."""
+    form = "%Y-%m-%d %H:%M UTC"
+    if epoch := _epoch():
+        moment = datetime.fromtimestamp(int(epoch), timezone.utc).strftime(form)
+        return {
+            "date": f"{moment} (of the sources)",
+            "platform": f"{platform.system()} {platform.machine()}",
+        }
+    return {
+        "date": datetime.now(timezone.utc).strftime(form),
+        "machine": platform.node(),
+        "platform": platform.platform(),
+    }

@@ -25,7 +25,9 @@ def headline(qualification: Qualification) -> str:
     """The verdict in one line."""
     proofs, code = qualification.proofs, qualification.code
     without = "" if qualification.with_r else " without R (what needs a running R was not run)"
-    return f"{VERDICTS[code]}{without}: {counted(proofs)}, in {qualification.seconds:.0f} s"
+    seconds = qualification.seconds
+    took = "" if seconds is None else f", in {seconds:.0f} s"
+    return f"{VERDICTS[code]}{without}: {counted(proofs)}{took}"
 
 
 def counted(proofs: Sequence[Proof]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from ..errors import RBridgeError, SessionError
 from .locate import INSTALL_LMEINFO, INSTALL_NLME, INSTALL_R, MINIMUM_R, at_least, r_home
 from .process import ProcessSession
-from .remedy import RPY2, remedy
+from .remedy import remedy, this_machine
 from .versions import ask_versions, installed
 
 MINIMUM = {"numpy": "1.24", "pandas": "1.5", "scipy": "1.10", "rpy2": "3.5.9"}
@@ -67,7 +67,10 @@ class Examination:
         failed = {
             check.name: f"{check.found}: {check.mend}" for check in self.checks if not check.ok
         }
-        return remedy(failed, MINIMUM)
+        libraries = [
+            each for c in self.checks if c.name == "libraries" for each in c.found.split(", ")
+        ]
+        return remedy(failed, MINIMUM, this_machine(libraries))
 
     def __str__(self) -> str:
         width = max(len(check.name) for check in self.checks)
@@ -108,10 +111,8 @@ def doctor(*, strict: bool = False, pins: str | None = None) -> Examination:
 def _python_packages() -> Iterator[Check]:
     for name, minimum in MINIMUM.items():
         found = installed(name)
-        wanted = RPY2 if name == "rpy2" else f"{name}>={minimum}"
-        mend = f"pip install '{wanted}'"
         ok = bool(found) and at_least(found, minimum)
-        yield Check(name, found or "not installed", ok, mend)
+        yield Check(name, found or "not installed", ok, "" if ok else remedy({name: ""}, MINIMUM))
     for name in OPTIONAL:
         yield Check(name, installed(name) or "not installed (optional)")
 

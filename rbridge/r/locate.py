@@ -20,8 +20,8 @@ INSTALL_NLME = (
     "'install.packages(\"nlme\")'"
 )
 INSTALL_LMEINFO = (
-    'Rscript -e \'install.packages("lmeInfo")\', or "make setup" in rbridge\'s own folder; '
-    "everything but fit.lmeinfo works without it"
+    '"rbridge doctor --fix" prints the command that installs it (in R: '
+    'install.packages("lmeInfo")); everything but fit.lmeinfo works without it'
 )
 MINIMUM_R = {"R": "4.2", "nlme": "3.1-157", "lmeInfo": "0.3.2"}
 LIBRARIES = ("lib/libR.so", "lib/libR.dylib", "bin/x64/R.dll", "bin/R.dll")

@@ -47,26 +47,42 @@ class Machine:
     managed : bool
         Python belongs to the system: pip is not to touch it.
     python : str
+    library : bool
+        R has a library that may be written, or one of the user's own can be made.
     """
 
     manager: str
     as_root: str = "{}"
     managed: bool = False
     python: str = "python3"
+    library: bool = True
 
 
-def this_machine() -> Machine:
-    """The machine as this Python sees it."""
+def this_machine(libraries: Sequence[str] = ()) -> Machine:
+    """The machine as this Python sees it; ``libraries`` are R's, where R could be asked."""
     in_venv = sys.prefix != sys.base_prefix
     marker = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
     managed = not in_venv and marker.is_file()
     prefix = os.environ.get("CONDA_PREFIX")
     if prefix and Path(sys.base_prefix).resolve() == Path(prefix).resolve():
         return Machine("conda", python=sys.executable)
+    library = any(map(_writable, [*libraries, _own_library()]))
     tools = {"brew": "brew"} if platform.system() == "Darwin" else {"apt": "apt-get", "dnf": "dnf"}
     manager = next((name for name, tool in tools.items() if shutil.which(tool)), "")
     as_root = "{}" if manager == "brew" else _as_root()
-    return Machine(manager, as_root, managed, sys.executable)
+    return Machine(manager, as_root, managed, sys.executable, library)
+
+
+def _own_library() -> str:
+    """Where R makes the user's library, but for what depends on its version."""
+    return os.environ.get("R_LIBS_USER") or str(Path.home() / "R")
+
+
+def _writable(folder: str) -> bool:
+    """Whether it may be written or, where it is not there yet, made."""
+    place = Path(folder)
+    there = next((p for p in (place, *place.parents) if os.path.exists(p)), place)
+    return os.access(there, os.W_OK | os.X_OK)
 
 
 def _as_root() -> str:
@@ -97,7 +113,7 @@ def remedy(
     steps = [
         _by_manager(_r_names(missing), python if by_manager else [], m),
         _by_pip([] if by_manager else python, missing, minimum, m),
-        _shell("Rscript", "-e", INSTALL_IN_R) if {"lmeInfo", "R home"} & set(missing) else "",
+        _in_r(m) if {"lmeInfo", "R home"} & set(missing) else "",
     ]
     return " && ".join(filter(None, steps))
 
@@ -138,6 +154,13 @@ def _by_pip(
     elif "rpy2" in python:
         wanted.append(RPY2)
     return _shell(m.python, "-m", "pip", "install", *wanted) if wanted else ""
+
+
+def _in_r(m: Machine) -> str:
+    if m.library:
+        return _shell("Rscript", "-e", INSTALL_IN_R)
+    quoted = INSTALL_IN_R.replace('"', r"\"")  # single quotes are those of su
+    return m.as_root.format(f'Rscript -e "{quoted}"')
 
 
 def _shell(*words: str) -> str:

@@ -17,9 +17,10 @@ from rbridge.core.engine.correlation import (
     Markov,
     correlation_operator,
 )
-from rbridge.core.engine.covariance import NotPositiveDefinite
+from rbridge.core.engine.covariance import NotPositiveDefinite, arma_acf
 from rbridge.core.engine.dense import dense_forms
 from rbridge.core.engine.model import model_at
+from rbridge.core.engine.toeplitz import ToeplitzBatch
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import CorStruct
 from tests.support import designs
@@ -110,6 +111,24 @@ def test_compound_symmetry_outside_its_range(rho: float) -> None:
 def test_no_stationary_series_no_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotPositiveDefinite):
         quick(replace(QUICK["ARMA(1,1)"], values=np.array([1.01, 0.2])), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "phi, theta",
+    [([0.7], []), ([0.6], [0.3]), ([], [0.5, -0.3]), ([0.995], [0.8]), ([1.5, -0.8], [-0.6])],
+)
+def test_the_diagonals_that_count(phi: list[float], theta: list[float]) -> None:
+    """R⁻¹ ∘ R of a long series against the dense one; its width is not the series' length."""
+    ar, ma, s = np.array(phi), np.array(theta), 400
+    series = ToeplitzBatch(ar, ma, 0, np.arange(s)[None])
+    lag = np.abs(np.subtract.outer(np.arange(s), np.arange(s)))
+    R = np.asarray(arma_acf(ar, ma, len(ar), len(ma), s - 1))[lag]
+    X = np.random.default_rng(1).normal(size=(2, 1, s))
+    expected = X @ (R * np.linalg.inv(R))
+    close = 1e-9 * np.abs(expected).max()  # of R, whose condition number is up to 1e6
+    np.testing.assert_allclose(series.hadamard(X), expected, rtol=0, atol=close)
+    longer = ToeplitzBatch(ar, ma, 0, np.arange(2 * s)[None])
+    assert series.reach == longer.reach < s
 
 
 @pytest.mark.parametrize("weights", [(), designs.VARIANCES["Power"]])

@@ -11,7 +11,7 @@ import pytest
 
 from rbridge.check.verdict import Verdict
 from rbridge.qualify.report import FORMS, to_annotations
-from rbridge.qualify.run import Qualification
+from rbridge.qualify.run import Qualification, qualify
 from tests.support.pages import balanced
 
 
@@ -89,3 +89,22 @@ def test_the_page_says_the_verdict_first(
     first = replace(without_r.proofs[-1], verdict=verdict)
     html = FORMS["html"](replace(without_r, proofs=(*without_r.proofs, first)))
     assert re.search(rf"<strong>. {word} without R</strong>", html.split("<table")[0])
+
+
+def test_a_moment_of_the_sources_gives_the_same_record_again(
+    without_r: Qualification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(seconds: float) -> dict[str, str]:
+        proofs = [replace(proof, seconds=seconds) for proof in without_r.proofs[:9]]
+        monkeypatch.setattr("rbridge.qualify.run._all", lambda *_: iter(proofs))
+        found = qualify(with_r=False)
+        return {name: form(found) for name, form in FORMS.items()}
+
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    assert json.loads(made(1.0)["json"])["seconds"] > 0
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first = made(1.0)
+    monkeypatch.setattr("platform.node", lambda: "another")
+    monkeypatch.setattr("platform.release", lambda: "another")
+    assert made(2.0) == first
+    assert "2023-11-14 22:13 UTC" in first["html"]

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from rbridge.r.doctor import MINIMUM, Check, Examination
-from rbridge.r.remedy import INSTALL_IN_R, Machine, remedy
+from rbridge.r.remedy import INSTALL_IN_R, Machine, remedy, this_machine
 
 NO_R = {"R home": "not found: no R is on PATH"}
 LMEINFO = " && Rscript -e "
@@ -80,6 +80,38 @@ def test_r_makes_the_users_own_library_where_no_other_can_be_written(tmp_path):
         check=True,
     )
     assert done.stdout == str(own) and own.is_dir()
+
+
+@pytest.mark.parametrize("as_root", ["{}", "sudo {}", "su -c '{}'"])
+def test_root_installs_where_no_library_can_be_written(tmp_path, as_root):
+    for name, does in {
+        "sudo": 'exec "$@"',
+        "su": 'exec sh -c "$2"',
+        "Rscript": 'printf "%s|" "$@"',
+    }.items():
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    found = remedy({"lmeInfo": ""}, MINIMUM, Machine("apt", as_root, library=False))
+    done = subprocess.run(
+        ["sh", "-c", found],
+        env={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.startswith(as_root.partition("{}")[0])
+    assert done.stdout == f"-e|{INSTALL_IN_R}|"
+
+
+def test_a_place_that_cannot_be_written_is_seen(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()  # where no folder can be made, not even by root
+    monkeypatch.setenv("R_LIBS_USER", str(tmp_path / "file" / "library"))
+    assert not this_machine().library
+    assert not this_machine([str(tmp_path / "file")]).library
+    assert this_machine([str(tmp_path / "file"), str(tmp_path)]).library
+    monkeypatch.setenv("R_LIBS_USER", str(tmp_path / "R" / "library"))
+    assert this_machine().library
 
 
 def test_doctor_prints_the_command():

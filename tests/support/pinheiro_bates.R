@@ -1,12 +1,12 @@
 # usage: Rscript pinheiro_bates.R FOLDER_OF_RBRIDGE_R ANSWER.rds
-# Every lme and gls that nlme's own scripts of Pinheiro and Bates (2000) fit, described as a snapshot.
+# Every lme and gls that nlme's own scripts of Pinheiro and Bates (2000) fit, described as a snapshot;
+# and of every linear fit that they leave behind: class, coefficients, log-likelihood.
 
 arguments <- commandArgs(TRUE)
 for (part in c("session", "payload", "nlme", "bases", "snapshot", "terms")) {
   source(file.path(arguments[1L], paste0(part, ".R")))
 }
 suppressMessages(library(nlme))
-options(contrasts = c("contr.helmert", "contr.poly"))
 grDevices::pdf(NULL)
 
 linear <- function(x) inherits(x, c("lme", "gls")) && !inherits(x, c("nlme", "gnls"))
@@ -55,7 +55,19 @@ described <- function(fit, room) {
   )
 }
 
-found <- list()
+# What the script ends with, under its name there.
+left_behind <- function(room) {
+  fits <- mget(ls(room, pattern = "^fm"), room)
+  lapply(Filter(function(x) linear(x) || inherits(x, c("lm", "lmList")), fits), function(fit) {
+    ll <- if (linear(fit)) stats::logLik(fit)
+    list(
+      kind = class(fit)[1L], log_lik = as.numeric(ll), df = as.numeric(attr(ll, "df")),
+      coef = as.numeric(if (inherits(fit, "lme")) nlme::fixef(fit) else unlist(coef(fit)))
+    )
+  })
+}
+
+found <- ended <- list()
 for (chapter in c("ch01", "ch02", "ch03", "ch04", "ch05", "ch08")) {
   room <- new.env(parent = globalenv())
   for (e in parse(system.file("scripts", paste0(chapter, ".R"), package = "nlme"))) {
@@ -72,5 +84,6 @@ for (chapter in c("ch01", "ch02", "ch03", "ch04", "ch05", "ch08")) {
       )
     }
   }
+  ended[[chapter]] <- left_behind(room)
 }
-saveRDS(found, arguments[2L])
+saveRDS(list(fits = found, ended = ended), arguments[2L])

@@ -55,6 +55,23 @@ def living(group: int, patience: float = 10) -> list[list[str]]:
     return left
 
 
+def wait_for_library(group: int, name: str, patience: float = 60) -> None:
+    """Until a process of the group has loaded this library: R's nlme, that is, is at work."""
+    for _ in range(int(patience * 4)):
+        for process in Path("/proc").glob("[0-9]*"):
+            if int(_stat(process)[2]) == group and name in _libraries(process):
+                return
+        time.sleep(0.25)
+    raise TimeoutError(f"no process of group {group} loads {name}")
+
+
+def _libraries(process: Path) -> str:
+    try:
+        return (process / "maps").read_text()
+    except OSError:  # gone meanwhile
+        return ""
+
+
 def _stat(process: Path) -> list[str]:
     try:
         return (process / "stat").read_text().rsplit(")", 1)[1].split()

@@ -14,9 +14,10 @@ from ...options import one_of
 from ..arrays import Array
 from ..snapshot import FitSnapshot
 from .absorb import Moments, absorb, absorb_flat
+from .by_pattern import by_pattern
 from .covariance import NotPositiveDefinite
 from .dense import dense_forms
-from .forms import FixedForms, Forms, Method
+from .forms import FixedForms, Forms, Method, Traces
 from .layout import Layout, NotNested, between, layout, map_log_det
 from .model import Model, model_at
 from .one_level import one_level
@@ -55,14 +56,37 @@ def contract(
     groups outward; the last step eliminates β exactly.
     """
     method = _method(snapshot, method)
-    model = model_at(snapshot, theta)
-    if not model.sigma_sq > 0:
-        raise NotPositiveDefinite("σ² is not positive")
+    model = _inside(snapshot, theta)
     try:
         design = layout(snapshot)
     except NotNested as error:
         return dense_forms(snapshot, model, method, str(error))
     return _forms(design, model, method, _total(design, model, derivatives))
+
+
+def design_traces(
+    snapshot: FitSnapshot, theta: ArrayLike | None = None, method: Method | None = None
+) -> Traces:
+    """The part of :func:`contract` in which the response has no part, without reading it.
+
+    Enough for the expected information. Parameters and errors as there.
+    """
+    method = _method(snapshot, method)
+    model = _inside(snapshot, theta)
+    try:
+        design = layout(snapshot, response=False)
+    except NotNested as error:
+        return dense_forms(snapshot, model, method, str(error))
+    total = _total(design, model, True)
+    x = [design.needed(0).index(c) for c in design.x]
+    return _traces(design, model, method, total, absorb_flat(total, x))
+
+
+def _inside(snapshot: FitSnapshot, theta: ArrayLike | None) -> Model:
+    model = model_at(snapshot, theta)
+    if not model.sigma_sq > 0:
+        raise NotPositiveDefinite("σ² is not positive")
+    return model
 
 
 def _method(snapshot: FitSnapshot, method: str | None) -> Method:
@@ -75,6 +99,8 @@ def _total(design: Layout, model: Model, derivatives: bool) -> Moments:
     """Moments of all the data, as one cell."""
     if len(design.starts) == 1 and not model.structured:
         return one_level(design, model, derivatives)
+    if design.alike is not None:
+        return by_pattern(design, model, derivatives)
     by_rows = model.structured and design.strata is None
     chunks = design.chunks(1 + model.n_base) if by_rows else design.chunks_of_cells()
     return reduce(add, (absorbed(design, model, *rows, derivatives) for rows in chunks))
@@ -96,34 +122,44 @@ def absorbed(design: Layout, model: Model, start: int, stop: int, derivatives: b
     return moments
 
 
-def _forms(design: Layout, model: Model, method: Method, total: Moments) -> Forms:
-    """Eliminate β and put the parameters in θ's order."""
-    columns = design.needed(0)
-    x, y = [columns.index(c) for c in design.x], columns.index(design.y)
-    flat = absorb_flat(total, x)
+def _traces(design: Layout, model: Model, method: Method, total: Moments, flat: Moments) -> Traces:
+    """From the moments before and after β is eliminated, with the parameters in θ's order."""
     weight = flat if method == "REML" else total
-    residual = np.eye(len(columns))[y]  # y − Xβ̂ in terms of the columns
-    residual[x] = -np.linalg.solve(total.F0[np.ix_(x, x)][..., 0], total.F0[x, y, 0])
-    fixed = np.einsum("i,rsij,j->rs", residual, total.F2[..., 0], residual)
-    order = _theta_order(model) if len(total.F1) else np.arange(0)
-    square = np.ix_(order, order)
-    trace1, quad1 = weight.trace1[order], flat.F1[order, y, y, 0]
-    return Forms(
+    order = _theta_order(model, total)
+    trace1 = weight.trace1[order]
+    return Traces(
         names=model.names,
         method=method,
         path="absorption",
         reason="",
         n=design.n,
-        p=len(x),
+        p=len(design.x),
         log_det=total.log_det,
         log_det_x=flat.log_det - total.log_det + map_log_det(design.x_map),
-        quad=float(flat.F0[y, y, 0]),
         trace1=trace1,
+        trace2=weight.trace2[np.ix_(order, order)],
+        trace3=_second_order(model, weight.trace3, trace1),
+    )
+
+
+def _forms(design: Layout, model: Model, method: Method, total: Moments) -> Forms:
+    """Eliminate β and put the parameters in θ's order."""
+    assert design.y is not None
+    columns = design.needed(0)
+    x, y = [columns.index(c) for c in design.x], columns.index(design.y)
+    flat = absorb_flat(total, x)
+    residual = np.eye(len(columns))[y]  # y − Xβ̂ in terms of the columns
+    residual[x] = -np.linalg.solve(total.F0[np.ix_(x, x)][..., 0], total.F0[x, y, 0])
+    fixed = np.einsum("i,rsij,j->rs", residual, total.F2[..., 0], residual)
+    order = _theta_order(model, total)
+    square = np.ix_(order, order)
+    quad1 = flat.F1[order, y, y, 0]
+    return Forms(
+        **vars(_traces(design, model, method, total, flat)),
+        quad=float(flat.F0[y, y, 0]),
         quad1=quad1,
-        trace2=weight.trace2[square],
         quad2=flat.F2[:, :, y, y, 0][square],
         quad2_fixed=fixed[square],
-        trace3=_second_order(model, weight.trace3, trace1),
         quad3=_second_order(model, flat.F3[:, y, y, 0], quad1),
         fixed=_fixed_forms(design, model, total, residual, order),
     )
@@ -146,8 +182,13 @@ def _fixed_forms(
     )
 
 
-def _theta_order(model: Model) -> Array:
-    """Where each parameter of θ stands in the order of absorption: base, levels inner to outer."""
+def _theta_order(model: Model, total: Moments) -> Array:
+    """Where each parameter of θ stands in the order of absorption: base, levels inner to outer.
+
+    Empty where no derivatives were asked for.
+    """
+    if not len(total.F1):
+        return np.arange(0)
     sizes = [model.n_base + (not model.fixed_sigma), *(len(E) for E in reversed(model.E))]
     base, *levels = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     return np.concatenate([*reversed(levels), base])

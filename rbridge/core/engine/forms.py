@@ -44,10 +44,10 @@ class FixedForms:
 
 
 @dataclass(frozen=True)
-class Forms:
-    """Traces and quadratic forms of V and its derivatives at one θ (r parameters, labelled).
+class Traces:
+    """What the design says at one θ (r parameters, labelled), whatever the response is.
 
-    W stands for P under REML and for V⁻¹ under ML; Py = V⁻¹(y − Xβ̂) in both.
+    W stands for P under REML and for V⁻¹ under ML.
 
     Attributes
     ----------
@@ -60,17 +60,10 @@ class Forms:
         Rows, and columns of X.
     log_det, log_det_x : float
         log det V and log det X'V⁻¹X.
-    quad : float
-        y'Py.
-    trace1, quad1 : (r,) arrays
-        tr W V̇_r and y'P V̇_r Py.
-    trace2, quad2 : (r, r) arrays
-        tr W V̇_r W V̇_s and y'P V̇_r P V̇_s Py.
-    quad2_fixed : (r, r) array
-        y'P V̇_r V⁻¹ V̇_s Py: β held fixed.
-    trace3, quad3 : (r, r) arrays
-        tr W V̈_rs and y'P V̈_rs Py.
-    fixed : FixedForms
+    trace1 : (r,) array
+        tr W V̇_r.
+    trace2, trace3 : (r, r) arrays
+        tr W V̇_r W V̇_s and tr W V̈_rs.
     """
 
     names: tuple[str, ...]
@@ -81,13 +74,34 @@ class Forms:
     p: int
     log_det: float
     log_det_x: float
-    quad: float
     trace1: Array
-    quad1: Array
     trace2: Array
+    trace3: Array
+
+
+@dataclass(frozen=True)
+class Forms(Traces):
+    """Traces and quadratic forms of V and its derivatives at one θ.
+
+    Py = V⁻¹(y − Xβ̂) under REML and ML.
+
+    Attributes
+    ----------
+    quad : float
+        y'Py.
+    quad1 : (r,) array
+        y'P V̇_r Py.
+    quad2, quad3 : (r, r) arrays
+        y'P V̇_r P V̇_s Py and y'P V̈_rs Py.
+    quad2_fixed : (r, r) array
+        y'P V̇_r V⁻¹ V̇_s Py: β held fixed.
+    fixed : FixedForms
+    """
+
+    quad: float
+    quad1: Array
     quad2: Array
     quad2_fixed: Array
-    trace3: Array
     quad3: Array
     fixed: FixedForms
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -16,11 +16,13 @@ from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from .correlation import is_markov
 from .covariance import Rows
 from .groups import GroupSums
+from .patterns import Alike, UnitSums, repeated_units
 
 Columns = Array | Sequence[Array]  # (k, n)
 CHUNK = 65_536  # rows at a time: a few columns of them fit the cache
 _MOST_STRATA = 16
 CELLS = 4_096  # innermost groups at a time, likewise, where their rows are summed already
+_LARGEST_BLOCK = 2**25 - 2**16  # bytes that glibc still takes from its own heap
 
 
 class NotNested(Exception):
@@ -57,31 +59,36 @@ class Layout:
     x : tuple of int
     x_map : (p, p) array
         The model's X is these columns times ``x_map``; the identity unless X was orthonormalised.
-    y : int
-        The column r = y − Xβ of residuals; any β serves, for β is eliminated.
+    y : int or None
+        The column r = y − Xβ of residuals; any β serves, for β is eliminated. None where only the
+        design is asked.
     starts : tuple of (m,) int arrays
         First row of each group of each level, outermost first.
     cor_starts : (m,) int array
         First row of each correlation group.
     order : (n,) int array or None
         Rows in order of time within each correlation group, where they are not so already.
+    alike : tuple of Alike, or None
+        Where V is the same matrix in many units, but for the one model with a form of its own:
+        one level and independent residuals of one variance.
     strata : Strata or None
-        Where residuals are uncorrelated and of a few variances only.
+        Else, where residuals are uncorrelated and of a few variances only.
     """
 
     columns: tuple[Array, ...]
     z: tuple[tuple[int, ...], ...]
     x: tuple[int, ...]
     x_map: Array
-    y: int
+    y: int | None
     starts: tuple[Array, ...]
     cor_starts: Array
     order: Array | None
+    alike: tuple[Alike, ...] | None = None
     strata: Strata | None = None
 
     @property
     def n(self) -> int:
-        return len(self.columns[self.y])
+        return len(self.columns[-1])
 
     def chunks(self, arrays: int = 1) -> Iterator[tuple[int, int]]:
         """Ranges of rows that cut no group, of about ``CHUNK / arrays`` rows where groups allow."""
@@ -144,6 +151,13 @@ class Layout:
         """Of the one level that there is."""
         return GroupSums.of(self.cross, self.z[0], self.needed(0))
 
+    @cached_property
+    def units(self) -> tuple[UnitSums, ...]:
+        """Of the units that are alike, by their size."""
+        assert self.alike is not None
+        keep = self.needed(0)
+        return tuple(UnitSums.of(a, self.columns, self.z, keep, self.starts) for a in self.alike)
+
     def cross_of(self, start: int, stop: int) -> Array:
         """:attr:`cross` of the innermost groups among the rows ``start:stop``."""
         if not self.starts:
@@ -157,14 +171,29 @@ class Layout:
     def needed(self, level: int) -> tuple[int, ...]:
         """Columns still wanted when ``level`` and those inside it are absorbed."""
         outer = [column for z in self.z[:level] for column in z]
-        return tuple(sorted({*outer, *self.x, self.y}))
+        y = () if self.y is None else (self.y,)
+        return tuple(sorted({*outer, *self.x, *y}))
+
+
+@lru_cache(maxsize=None)
+def _keep_freed_memory() -> None:
+    """Have glibc keep what an evaluation frees for the next one: a third of its time were faults.
+
+    It gives back to the system what is larger than the largest block freed so far, 32 MB at most.
+    """
+    np.empty(_LARGEST_BLOCK, dtype=np.uint8)
 
 
 _KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}  # by identity, while they live
 
 
-def layout(snapshot: FitSnapshot) -> Layout:
+def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
     """The layout of a fit's design, kept with the snapshot for the next evaluation.
+
+    Parameters
+    ----------
+    response : bool
+        False: the response may be left out, and is where the layout is not known already.
 
     Raises
     ------
@@ -172,9 +201,10 @@ def layout(snapshot: FitSnapshot) -> Layout:
         As :func:`lay_out`.
     """
     known = _KEPT.get(id(snapshot))
-    if known is not None and known[0]() is snapshot:
+    if known is not None and known[0]() is snapshot and (known[1].y is not None or not response):
         return known[1]
-    found = lay_out(snapshot)
+    _keep_freed_memory()
+    found = lay_out(snapshot, response=response)
     _keep(snapshot, found)
     return found
 
@@ -193,8 +223,8 @@ def keep_for(snapshot: FitSnapshot, known: FitSnapshot) -> FitSnapshot:
     return snapshot
 
 
-def lay_out(snapshot: FitSnapshot) -> Layout:
-    """Lay out the design of a fit.
+def lay_out(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
+    """Lay out the design of a fit, with or without the response.
 
     Raises
     ------
@@ -215,13 +245,18 @@ def lay_out(snapshot: FitSnapshot) -> Layout:
     groups = [[level.Z[:, j] for j in range(level.Z.shape[1])] for level in snapshot.levels]
     X, x_map = conditioned(snapshot.X)
     groups.append(list(X.T))
-    groups.append([snapshot.y - snapshot.X @ snapshot.beta])
-    columns, (*z, x, y) = _distinct(groups)
+    response |= not snapshot.X.shape[1]  # some column must be left when all levels are absorbed
+    groups.append([snapshot.y - snapshot.X @ snapshot.beta] if response else [])
+    columns, (*z, x, y) = _distinct(groups, snapshot.n)
     order = _time_order(cor, cor_starts) if cor is not None and is_markov(cor) else None
+    simple = cor is None and not snapshot.var and len(starts) < 2
+    alike = None if simple else repeated_units(snapshot, starts, cor_starts, len(columns))
     cells = max(len(starts[-1]) if starts else 0, 1)
-    strata = None if cor is not None else _strata(snapshot.var, cells * max(len(columns), 8))
+    apart = cor is None and alike is None
+    strata = _strata(snapshot.var, cells * max(len(columns), 8)) if apart else None
+    where = tuple(starts), cor_starts, order
     return Layout(
-        tuple(columns), tuple(z), x, x_map, y[0], tuple(starts), cor_starts, order, strata
+        tuple(columns), tuple(z), x, x_map, y[0] if response else None, *where, alike, strata
     )
 
 
@@ -272,11 +307,11 @@ def _time_order(cor: CorStruct, starts: Array) -> Array | None:
     return None if (gaps >= 0).all() else np.lexsort((cor.covariate[:, 0], cor.codes))
 
 
-def _distinct(groups: list[list[Array]]) -> tuple[list[Array], list[tuple[int, ...]]]:
-    """The distinct columns of several groups of columns, and where each of these went."""
+def _distinct(groups: list[list[Array]], n: int) -> tuple[list[Array], list[tuple[int, ...]]]:
+    """The distinct columns (n,) of several groups of columns, and where each of these went."""
     kept: list[Array] = []
     seen: dict[bytes, list[int]] = {}
-    probe = np.linspace(0, len(groups[-1][0]) - 1, 16).astype(int)
+    probe = np.linspace(0, n - 1, 16).astype(int)
 
     def place(column: Array) -> int:
         candidates = seen.setdefault(column[probe].astype(float).tobytes(), [])

@@ -12,12 +12,16 @@ Ansley (1979), Biometrika 66, 59–65, for W; Gohberg and Semencul (1972) for R�
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
 
 from ..arrays import Array
 from .covariance import NotPositiveDefinite, arma_acf, arma_start
 from .jet import Jet, variables
+
+_ROUNDING = 1e-17  # beside the diagonal of R⁻¹ ∘ R, which is 1 or more
 
 
 class ToeplitzBatch:
@@ -66,18 +70,28 @@ class ToeplitzBatch:
         return self._inverse_times(_times(self._second[c, d], self._inverse_times(X)))
 
     def hadamard(self, X: Array) -> Array:
-        """(R⁻¹ ∘ R) X for X (..., s), row by row of R⁻¹: quadratic in s, linear in memory."""
-        if not X.size:  # no variance function asks
-            return X
+        """(R⁻¹ ∘ R) X for X (..., s), one diagonal after another, as far out as they count."""
         s, x = len(self._x), self._x
         y = np.append(0.0, x[:0:-1])
-        place = np.arange(s)
-        row, out = x.copy(), np.empty_like(X)
-        for i in range(s):
-            if i:
-                row = np.append(0.0, row[:-1]) + (x[i] * x - y[i] * y) / x[0]
-            out[..., i] = X @ (row * self._value[np.abs(place - i)])
+        out = np.zeros_like(X)
+        for k in range(self.reach if X.size else 0):  # no variance function, no rows
+            steps = x[k:] * x[: s - k] - y[k:] * y[: s - k]
+            diagonal = self._value[k] * np.cumsum(steps) / x[0]
+            out[..., : s - k] += diagonal * X[..., k:]
+            if k:
+                out[..., k:] += diagonal * X[..., : s - k]
         return out
+
+    @cached_property
+    def reach(self) -> int:
+        """How many diagonals of R⁻¹ ∘ R are more than rounding: a number that does not grow with s.
+
+        By |R⁻¹_{i,i+k}| ≤ 2 |x| |x_k, x_{k+1} …|/x_0, from R⁻¹ by its first column.
+        """
+        x = self._x
+        beyond = np.sqrt(np.cumsum(x[::-1] ** 2)[::-1])
+        bound = np.abs(self._value) * beyond * 2 * beyond[0] / x[0]
+        return int(np.count_nonzero(np.cumsum(bound[::-1])[::-1] > _ROUNDING))
 
     def _inverse_times(self, X: Array) -> Array:
         flat = _filtered(self._phi, X.reshape(-1, X.shape[-1]), self._m)

@@ -106,6 +106,7 @@ def _linear(snapshot: FitSnapshot, design: Layout, F0: Array) -> tuple[Array, Ar
     last = design.needed(0)
     x = [last.index(column) for column in design.x]
     cross = np.linalg.inv(F0[np.ix_(x, x)])
+    assert design.y is not None
     change = cross @ F0[x, last.index(design.y)]  # in working columns, from the snapshot's β
     back = np.linalg.inv(design.x_map)
     residual = np.zeros(len(design.columns))
