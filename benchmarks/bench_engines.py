@@ -1,4 +1,4 @@
-"""`rb.lme` by each engine, from the frame to the fit; refits of a bootstrap; many outcomes.
+"""`rb.lme` by each engine, from the frame to the fit; lme()'s floor; refits; many outcomes.
 
 usage: python benchmarks/bench_engines.py
 CPU seconds, the least of several runs, all in one process; ratios are to engine="nlme".
@@ -16,10 +16,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
+from bench_bridge import define  # noqa: E402
 
 import rbridge as rb  # noqa: E402
 from rbridge.errors import RBridgeError  # noqa: E402
+from rbridge.fit.pinned import pin_at  # noqa: E402
+from rbridge.frame.design import build_design  # noqa: E402
 from rbridge.options import ENGINES  # noqa: E402
+from rbridge.r.payload import payload  # noqa: E402
+from rbridge.r.session import session  # noqa: E402
 
 
 def slopes(n: int) -> pd.DataFrame:
@@ -57,6 +62,35 @@ def fits(what: str, repeats: int, **model: Any) -> None:
     line(what, {e: cpu(lambda e=e: rb.lme(engine=e, **model), repeats) for e in ENGINES})
 
 
+FLOOR = """function(model, apvar) {
+  frame <- set_contrasts(build_frame(model$data), model$contrasts)
+  assign(".rb_floor", frame, envir = shelf)
+  model$control$apVar <- apvar
+  call <- build_call(model, as.name(".rb_floor"), frame)
+  least <- Inf
+  for (i in 1:12) {
+    begin <- sum(proc.time()[1:2])
+    for (j in 1:5) eval(call, globalenv())
+    least <- min(least, (sum(proc.time()[1:2]) - begin) / 5)
+  }
+  1000 * least
+}"""
+
+
+def floor(what: str, **model: Any) -> None:
+    """lme() itself, timed in R: its search, and held at the optimum; with apVar and without."""
+    define("floor", FLOOR)
+    fit = rb.lme(engine="native", **model)
+    design = build_design(fit.spec, model["data"])
+    pin = pin_at(fit.spec, fit.snapshot)
+    held = {**payload(pin.spec, design), "control": dict(pin.control)}
+    shown = [f"{what:<34}"]
+    for name, asked in {"search": payload(fit.spec, design), "held": held}.items():
+        took = [float(session().call("floor", asked, apvar).value[0]) for apvar in (True, False)]
+        shown.append(f"lme() {name} {took[0]:.1f} ms, without apVar {took[1]:.1f} ms")
+    print("   ".join(shown), flush=True)
+
+
 def bootstrap(what: str, random: str, few: int = 40) -> None:
     fit = rb.lme("distance ~ age * sex", rb.datasets.load("orthodont"), random)
     run = {e: dict(engine=e, seed=1, progress=False) for e in ENGINES}
@@ -82,19 +116,27 @@ def outcomes(n: int, few: int = 20) -> None:
     line(f"{n} outcomes, one design", times)
 
 
+def small() -> dict[str, dict[str, Any]]:
+    load = rb.datasets.load
+    return {
+        "orthodont": dict(fixed="distance ~ age", data=load("orthodont"), random="~ age | subject"),
+        "oxboys": dict(fixed="height ~ age", data=load("oxboys"), random="~ age | subject"),
+        "ovary, AR(1)": dict(
+            fixed="follicles ~ sin(2 * pi * time) + cos(2 * pi * time)",
+            data=load("ovary"),
+            random="~ 1 | mare",
+            correlation="corAR1(form = ~ 1 | mare)",
+        ),
+    }
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     fits("20 000 rows", 3, fixed="y ~ x", data=slopes(20_000), random="~ x | g")
     fits("200 000 rows", 1, fixed="y ~ x", data=slopes(200_000), random="~ x | g")
-    load = rb.datasets.load
-    fits("orthodont", 5, fixed="distance ~ age", data=load("orthodont"), random="~ age | subject")
-    fits("oxboys", 5, fixed="height ~ age", data=load("oxboys"), random="~ age | subject")
-    ovary = dict(
-        fixed="follicles ~ sin(2 * pi * time) + cos(2 * pi * time)",
-        random="~ 1 | mare",
-        correlation="corAR1(form = ~ 1 | mare)",
-    )
-    fits("ovary, AR(1)", 5, data=load("ovary"), **ovary)
+    for what, model in small().items():
+        fits(what, 10, **model)
+        floor(what, **model)
     bootstrap("intercept", "~ 1 | subject")
     bootstrap("slope", "~ age | subject")
     outcomes(20_000)

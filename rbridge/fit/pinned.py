@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.arrays import Array
 from ..core.engine.contractions import contract
+from ..core.engine.forms import Forms
 from ..core.parameters import theta
 from ..core.snapshot import CorStruct, FitSnapshot, RandomLevel, VarFunc
 from ..core.unconstrained import pd_unconstrained
@@ -42,16 +43,18 @@ def fit_held(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> Fitted:
         found = found_here(spec, prepared, with_apvar=False)
     except (InformationError, SpecError, np.linalg.LinAlgError) as error:
         return _searched(spec, design, f"there is no optimum found here ({error})")
-    return hold(spec, found.snapshot, design)
+    return hold(spec, found.snapshot, design, found.maximum.forms)
 
 
-def hold(spec: ModelSpec, optimum: FitSnapshot, design: Design) -> Fitted:
-    """nlme's fit at ``optimum``, a snapshot of the same model."""
+def hold(
+    spec: ModelSpec, optimum: FitSnapshot, design: Design, forms: Forms | None = None
+) -> Fitted:
+    """nlme's fit at ``optimum``, a snapshot of the same model with its ``forms``, where known."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RWarning)  # of a search that is not meant to move
             fitted = nlme.fit(spec, design, pin_at(spec, optimum))
-        why = astray(fitted.snapshot, optimum)
+        why = astray(fitted.snapshot, optimum, forms or contract(optimum))
     except FitError as error:
         why = f"nlme refuses the optimum found here ({error.message})"
     if why:
@@ -67,10 +70,9 @@ def _searched(spec: ModelSpec, design: Design, why: str) -> Fitted:
     return replace(fitted, snapshot=snapshot)
 
 
-def astray(held: FitSnapshot, optimum: FitSnapshot) -> str:
-    """Why ``held`` is not the fit at ``optimum``; empty where it is."""
-    forms = contract(held)
-    lower = optimum.log_lik - forms.log_likelihood
+def astray(held: FitSnapshot, optimum: FitSnapshot, forms: Forms) -> str:
+    """Why ``held`` is not the fit at ``optimum``, whose are ``forms``; empty where it is."""
+    lower = optimum.log_lik - contract(held, derivatives=False).log_likelihood
     if lower > LOWER:
         return f"nlme stands {lower:.2g} below the log-likelihood of the optimum found here"
     step = theta(held).values - theta(optimum).values

@@ -115,7 +115,8 @@ def lme_many(
         same models and data (values, dtypes, levels and their order), only what is missing is
         fitted. One run at a time has the file.
     engine : {"nlme", "pinned", "native"}
-        As for :func:`rbridge.lme`. With ``native`` outcomes that are columns share one design.
+        As for :func:`rbridge.lme`. With ``native`` outcomes that are columns share one design, and
+        data sets of one model are fitted together (docs/engines.md, "Many fits").
     **options
         With a formula: ``correlation``, ``weights``, ``method``, ``contrasts``, ``control``,
         ``na_action`` of :func:`rbridge.lme`.

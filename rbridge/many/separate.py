@@ -80,10 +80,14 @@ def _of_one_model(data: pd.DataFrame, members: Sequence[Item]) -> dict[int, FitR
     items = np.array([item for item, *_ in members])
     found: dict[int, FitRow] = {}
     try:
-        for part in _parts(spec, _data_sets(spec, data, members)):
-            found |= _fitted(spec, part, items)
-    except (RBridgeError, np.linalg.LinAlgError):
+        parts = list(_parts(spec, _data_sets(spec, data, members)))
+    except RBridgeError:
         return found  # each alone says what is wrong with it
+    for part in parts:
+        try:
+            found |= _fitted(spec, part, items)
+        except (RBridgeError, np.linalg.LinAlgError):
+            continue  # likewise
     return found
 
 

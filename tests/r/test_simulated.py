@@ -100,7 +100,10 @@ def test_nlme_is_the_witness_of_the_ratios(data, more):
     small = rb.lme("distance ~ age", data, "~ 1 | subject", **more)
     large = rb.lme("distance ~ age * sex", data, "~ 1 | subject", **more)
     fits = [fit.update(method="ML") for fit in (small, large)]
-    found = rb.simulated_lrt(*fits, 6, seed=2, progress=False, engine="native", witness=2)
+    seen = []
+    told = {"progress": lambda *counts: seen.append(counts)}
+    found = rb.simulated_lrt(*fits, 6, seed=2, **told, engine="native", witness=2)
+    assert (6, 6, 0) in seen and seen[-1] == (2, 2, 0)
     theirs = rb.simulated_lrt(*fits, 2, seed=2, progress=False)
     assert (found.engine, theirs.engine, theirs.witness_gap) == ("native", "nlme", None)
     pd.testing.assert_series_equal(found.witness, theirs.replicates)

@@ -131,6 +131,8 @@ def _scored(snapshot: FitSnapshot, theta: Array) -> Array:
 def _held_structures(snapshot: FitSnapshot, base: Array) -> FitSnapshot:
     """The model whose correlation structure and variance function are fixed at ``base``."""
     cor = snapshot.cor
+    if cor is None and not snapshot.var:
+        return snapshot
     if cor is not None and not cor.fixed:
         cor, base = (
             replace(cor, values=base[: len(cor.values)], fixed=True),
