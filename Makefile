@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a fresh machine needs; docker/setup.sh says what it installs.
-.PHONY: help setup ready demo test quick fix lint bench docs image clean
+.PHONY: help setup ready demo test grids quick fix lint bench docs image clean
 .DEFAULT_GOAL := help
 PYTEST_ARGS ?=
 PARALLEL ?= -n auto --dist loadfile
@@ -21,13 +21,17 @@ ready:
 demo: ready    ## the worked example: nlme, the delta method and lmeInfo side by side
 	@.venv/bin/rbridge demo
 
-test: ready    ## the tests, one process a core (PYTEST_ARGS="-m 'not r'" and the like; PARALLEL= for one process)
+test: ready    ## the tests, one process a core, large grids by samples (PYTEST_ARGS="-k record"; PARALLEL= for one process)
 	$(call needs,pytest xdist hypothesis,test plot parallel)
-	$(PYTHON) -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not grid" $(PYTEST_ARGS)
+
+grids: ready   ## the rest of the large grids: every model, structure and picture
+	$(call needs,pytest xdist hypothesis,test plot parallel)
+	$(PYTHON) -m pytest $(PARALLEL) -m grid $(PYTEST_ARGS)
 
 quick: ready   ## the tests that need no R and little time, two minutes at most
 	$(call needs,pytest xdist hypothesis,test plot parallel)
-	$(PYTHON) -m pytest $(PARALLEL) -m "not r and not slow" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not r and not slow and not grid" $(PYTEST_ARGS)
 
 fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m isort --quiet $(SOURCES)

@@ -16,8 +16,8 @@ from rbridge.core.snapshot import CorStruct, FitSnapshot, RandomLevel, VarFunc
 from rbridge.model import structures
 from tests.support import synthetic as make
 from tests.support.dense_reference import Dense
+from tests.support.grades import graded
 
-pytestmark = pytest.mark.slow
 COUNT = 152
 COR = ("", "corAR1", "corCAR1", "corCompSymm", "corSymm", "corNatural", "corARMA") + (
     *("corExp", "corGaus", "corLin", "corRatio", "corSpher"),
@@ -146,7 +146,7 @@ def close(ours: Any, names: Any, theirs: Any, order: list[str], tolerance: float
     assert np.abs(ours - expected).max(initial=0.0) <= tolerance * np.abs(expected).max(initial=1.0)
 
 
-@pytest.mark.parametrize("number", range(COUNT))
+@pytest.mark.parametrize("number", graded(range(COUNT), range(0, COUNT, 8)))
 def test_likelihood_and_information(number: int) -> None:
     fit = model(number)
     dense, forms = Dense(fit), contract(fit)

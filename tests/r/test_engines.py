@@ -21,6 +21,7 @@ from rbridge.results import LmeResults
 from rbridge.suite.cases import Case, load_suite
 from rbridge.suite.run import fit_case
 from tests.support.bridging import INTERVALS
+from tests.support.grades import graded_cases
 from tests.support.places import SUITE
 
 CASES = load_suite(SUITE)
@@ -36,7 +37,7 @@ APART = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+@pytest.fixture(scope="module", params=graded_cases(CASES))
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found

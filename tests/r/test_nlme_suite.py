@@ -17,13 +17,14 @@ from rbridge.results import LmeResults
 from rbridge.suite.cases import Case, load_suite
 from rbridge.suite.run import check_case, fit_case
 from tests.support.bridging import INTERVALS
+from tests.support.grades import graded_cases, structures
 from tests.support.places import SUITE
 
 CASES = load_suite(SUITE)
 Ask = Callable[..., Any]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+@pytest.fixture(scope="module", params=graded_cases(CASES))
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
@@ -41,16 +42,10 @@ def near(actual: Any, expected: Any, rtol: float = 1e-10) -> None:
 
 def test_the_suite_is_large_enough() -> None:
     assert len(CASES) >= 60
-    used = {s.r_class for case in CASES for s in _structures(case)}
+    used = {name for case in CASES for name in structures(case)}
     from rbridge.model.structure_text import STRUCTURES
 
     assert used == set(STRUCTURES)
-
-
-def _structures(case: Case) -> list[Any]:
-    spec = case.spec
-    whole = [*(pd for _, pd in spec.random), spec.correlation, spec.weights]
-    return [*spec.structures(), *filter(None, whole)]
 
 
 def test_crosscheck_agrees(case: Case, lmeinfo_installed: None) -> None:

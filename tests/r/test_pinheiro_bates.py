@@ -25,7 +25,7 @@ from tests.support.bridging import in_r
 from tests.support.guides import run_page
 from tests.support.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.grid
 SCRIPT = Path(__file__).parents[1] / "support" / "pinheiro_bates.R"
 
 
