@@ -18,6 +18,12 @@ Part = Union[str, pd.DataFrame]
 
 TERMINAL = 80  # characters
 
+
+def is_text(column: pd.Series) -> bool:
+    """Whether it holds texts: as objects, or in the dtype that pandas 3 has for them."""
+    return column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+
+
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
 _NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
 _VALUE = "text-align:right;padding:0 0.6em;white-space:nowrap"

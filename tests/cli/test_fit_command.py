@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 from pathlib import Path
@@ -42,9 +43,16 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> Any:
     return fit
 
 
+def runner() -> CliRunner:
+    """Both streams apart, which newer click does of itself."""
+    if "mix_stderr" in inspect.signature(CliRunner).parameters:
+        return CliRunner(mix_stderr=False)
+    return CliRunner()
+
+
 def run(*options: str) -> Result:
     given = ["fit", "trial", "--fixed", "y ~ base + arm * visit", "--random", "~ 1 | patient"]
-    return CliRunner(mix_stderr=False).invoke(main, [*given, *options])
+    return runner().invoke(main, [*given, *options])
 
 
 def table(*options: str) -> tuple[pd.DataFrame, str]:
