@@ -48,12 +48,14 @@ def number(value: object) -> str:
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, its index as leading columns."""
-    index = frame.index.to_frame(index=False).astype(str)
-    index.columns = ["" if not isinstance(n, str) else n for n in frame.index.names]
-    rows = frame.itertuples(index=False, name=None)
-    names = [str(c) for c in frame.columns]
-    body = pd.DataFrame([[number(value) for value in row] for row in rows], columns=names)
-    return pd.concat([index, body], axis=1)
+    index = frame.index.to_frame(index=False)
+    leading = ["" if not isinstance(n, str) else n for n in frame.index.names]
+    left = [list(map(str, row)) for row in index.itertuples(index=False, name=None)]
+    right = [list(map(number, row)) for row in frame.itertuples(index=False, name=None)]
+    # As objects: pandas 3 has texts that are no UTF-8 in no other dtype.
+    names = pd.Index([*leading, *map(str, frame.columns)], dtype=object)
+    rows = [[*texts, *cells] for texts, cells in zip(left, right)]
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _numbered(frame: pd.DataFrame) -> pd.DataFrame:

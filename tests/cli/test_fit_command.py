@@ -23,6 +23,7 @@ from rbridge.cli.app import main
 from rbridge.core.fixed_effects.adjustments import ADJUSTMENTS
 from rbridge.core.fixed_effects.inference import Ddf, ThetaInformation, Vcov
 from rbridge.core.fixed_effects.kenward_roger import Form
+from rbridge.show.cells import is_text
 from tests.support import trial
 
 
@@ -65,7 +66,7 @@ def table(*options: str) -> tuple[pd.DataFrame, str]:
 def same(ours: pd.DataFrame, frame: pd.DataFrame) -> None:
     assert list(ours) == list(frame)
     for name in frame:
-        if frame[name].dtype == object:
+        if is_text(frame[name]):
             assert list(ours[name]) == list(frame[name])
         else:
             np.testing.assert_allclose(ours[name], frame[name], rtol=1e-12)
