@@ -63,7 +63,7 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.shape[0] != frame.shape[1] or list(frame.index) != list(frame.columns):
         return frame
     numbers = [f"[{i + 1}]" for i in range(len(frame))]
-    names = [f"{n} {name}" for n, name in zip(numbers, frame.index)]
+    names = pd.Index([f"{n} {name}" for n, name in zip(numbers, frame.index)], dtype=object)
     return pd.DataFrame(frame.to_numpy(), index=names, columns=numbers)
 
 
