@@ -37,7 +37,7 @@ fix: ready     ## what can be mended by itself: the order of imports, black
 	$(PYTHON) -m isort --quiet $(SOURCES)
 	$(PYTHON) -m black --quiet $(SOURCES)
 
-lint: ready    ## isort, black, flake8, mypy
+lint: ready    ## isort, black, flake8, mypy, as Debian 12 has them (newer ones ask for other things)
 	$(call needs,isort black flake8 mypy,lint)
 	$(PYTHON) -m isort --check --diff --quiet $(SOURCES)
 	$(PYTHON) -m black --check --quiet $(SOURCES) || { $(PYTHON) -m black --diff --quiet $(SOURCES); exit 1; }

@@ -262,9 +262,10 @@ def _with_positions(
 
 
 def _numbered(data: pd.DataFrame, visit: str, position: str, visits: Sequence[Any]) -> pd.DataFrame:
-    codes = pd.Categorical(data[visit], categories=visits)
-    numbers = pd.Series(codes.codes, data.index).astype(float) + 1
-    return data.assign(**{visit: codes, position: numbers.where(numbers > 0)})
+    codes = pd.Index(visits).get_indexer(pd.Index(data[visit].astype(object), dtype=object))
+    numbers = pd.Series(codes, data.index).astype(float) + 1
+    named = pd.Categorical.from_codes(codes, categories=visits)
+    return data.assign(**{visit: named, position: numbers.where(numbers > 0)})
 
 
 def _positioned(data: pd.DataFrame, choice: CovarianceChoice) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from ..datasets.sources import load_data
 from ..errors import SpecError
 from ..files import write_whole
 from ..results import LmeResults
+from ..show.cells import is_text
 from ..show.report import Report
 from ..suite.json_text import dumps
 from .model import fit_frame, literal, pairs
@@ -33,7 +34,7 @@ class Table:
     frame: pd.DataFrame
 
     def report(self) -> Report:
-        labels = [c for c in self.frame if self.frame[c].dtype == object]
+        labels = [c for c in self.frame if is_text(self.frame[c])]
         return Report(self.title, [(self.caption, self.frame.set_index(labels))])
 
 

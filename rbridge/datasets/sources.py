@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +41,18 @@ def _table(path: Path, sep: str) -> pd.DataFrame:
     if len(twice):  # pandas would call the second one x.1
         raise DataError(f"{path}: the header names {twice.iloc[0]!r} twice: rename or drop one")
     frame: pd.DataFrame = pd.read_csv(BytesIO(content), sep=sep, float_precision="round_trip")
-    if len(frame) and not isinstance(
-        frame.index, pd.RangeIndex
-    ):  # pandas would shift the columns by one
+    if _longer_than_header(content, sep):  # pandas would shift the columns by one
         raise DataError(f"{path}: rows have more fields than the header: name every column")
     return frame
+
+
+def _longer_than_header(content: bytes, sep: str) -> bool:
+    """Whether the first row has more fields: pandas makes row names of what is too many."""
+    lines = (line.decode("utf-8", "replace") for line in BytesIO(content))
+    with suppress(csv.Error):
+        header, first = islice(chain(filter(None, csv.reader(lines, delimiter=sep)), ((), ())), 2)
+        return len(first) > len(header)
+    return False
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {

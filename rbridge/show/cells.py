@@ -18,6 +18,12 @@ Part = Union[str, pd.DataFrame]
 
 TERMINAL = 80  # characters
 
+
+def is_text(column: pd.Series) -> bool:
+    """Whether it holds texts: as objects, or in the dtype that pandas 3 has for them."""
+    return column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+
+
 _STYLE = "font-family:inherit;border-collapse:collapse;margin:0.3em 0"
 _NAME = "text-align:left;font-weight:normal;padding:0 0.6em"
 _VALUE = "text-align:right;padding:0 0.6em;white-space:nowrap"
@@ -42,12 +48,14 @@ def number(value: object) -> str:
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, its index as leading columns."""
-    index = frame.index.to_frame(index=False).astype(str)
-    index.columns = ["" if not isinstance(n, str) else n for n in frame.index.names]
-    rows = frame.itertuples(index=False, name=None)
-    names = [str(c) for c in frame.columns]
-    body = pd.DataFrame([[number(value) for value in row] for row in rows], columns=names)
-    return pd.concat([index, body], axis=1)
+    index = frame.index.to_frame(index=False)
+    leading = ["" if not isinstance(n, str) else n for n in frame.index.names]
+    left = [list(map(str, row)) for row in index.itertuples(index=False, name=None)]
+    right = [list(map(number, row)) for row in frame.itertuples(index=False, name=None)]
+    # As objects: pandas 3 has texts that are no UTF-8 in no other dtype.
+    names = pd.Index([*leading, *map(str, frame.columns)], dtype=object)
+    rows = [[*texts, *cells] for texts, cells in zip(left, right)]
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +63,7 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.shape[0] != frame.shape[1] or list(frame.index) != list(frame.columns):
         return frame
     numbers = [f"[{i + 1}]" for i in range(len(frame))]
-    names = [f"{n} {name}" for n, name in zip(numbers, frame.index)]
+    names = pd.Index([f"{n} {name}" for n, name in zip(numbers, frame.index)], dtype=object)
     return pd.DataFrame(frame.to_numpy(), index=names, columns=numbers)
 
 

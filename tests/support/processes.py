@@ -55,14 +55,17 @@ def living(group: int, patience: float = 10) -> list[list[str]]:
     return left
 
 
-def wait_for_library(group: int, name: str, patience: float = 60) -> None:
-    """Until a process of the group has loaded this library: R's nlme, that is, is at work."""
+def wait_for_library(above: int, name: str, patience: float = 60) -> None:
+    """Until a process or one below it has loaded this library: R's nlme, that is, is at work."""
     for _ in range(int(patience * 4)):
-        for process in Path("/proc").glob("[0-9]*"):
-            if int(_stat(process)[2]) == group and name in _libraries(process):
-                return
+        parents = {p: int(_stat(p)[1]) for p in Path("/proc").glob("[0-9]*")}
+        below = {above}
+        for _ in range(4):  # generations
+            below |= {int(p.name) for p, parent in parents.items() if parent in below}
+        if any(name in _libraries(Path(f"/proc/{pid}")) for pid in below):
+            return
         time.sleep(0.25)
-    raise TimeoutError(f"no process of group {group} loads {name}")
+    raise TimeoutError(f"neither process {above} nor one below it loads {name}")
 
 
 def _libraries(process: Path) -> str:
