@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -87,21 +88,26 @@ def _holm(family: Family, level: float) -> tuple[Array, Array]:
 
 
 def _tukey(family: Family, level: float) -> tuple[Array, Array]:
+    p = [_beyond(abs(t), family.means, df) for t, df in zip(family.t, family.df)]
+    k = len(family.t)
+    return np.array(p), np.array([_tukey_width(level, family.means, k, df) for df in family.df])
+
+
+def _beyond(t: float, means: int, df: float) -> float:
+    from scipy.stats import studentized_range  # late: import rbridge must stay quick
+
+    return float(studentized_range.sf(t * np.sqrt(2), means, df))
+
+
+@lru_cache(maxsize=64)
+def _tukey_width(level: float, means: int, k: int, df: float) -> float:
+    """Between the widths without adjustment and Bonferroni's."""
     from scipy.optimize import brentq  # late: import rbridge must stay quick
-    from scipy.stats import studentized_range
 
-    def beyond(t: float, df: float) -> float:
-        return float(studentized_range.sf(t * np.sqrt(2), family.means, df))
-
-    def width(low: float, high: float, df: float) -> float:
-        if family.means == 2:
-            return low
-        return float(brentq(lambda t: beyond(t, df) - (1 - level), low, high, xtol=1e-7))
-
-    p = [beyond(abs(t), df) for t, df in zip(family.t, family.df)]
-    low, high = _none(family, level)[1], _bonferroni(family, level)[1]
-    found = {df: width(a, b, df) for a, b, df in zip(low, high, family.df)}
-    return np.array(p), np.array([found[df] for df in family.df])
+    low, high = t_quantile((1 + level) / 2, df), t_quantile(1 - (1 - level) / (2 * k), df)
+    if means == 2:
+        return float(low)
+    return float(brentq(lambda t: _beyond(t, means, df) - (1 - level), low, high, xtol=1e-7))
 
 
 def _mvt(family: Family, level: float) -> tuple[Array, Array]:
@@ -116,15 +122,28 @@ def _mvt(family: Family, level: float) -> tuple[Array, Array]:
 
 def _largest(corr: Array, df: float) -> Array:
     """Quasi-random points of max |T_i|, sorted; T is multivariate t with this correlation."""
-    from scipy.stats import qmc  # late: import rbridge must stay quick
-
     values, vectors = np.linalg.eigh(corr)
     root = (vectors * np.sqrt(np.maximum(values, 0)))[:, values > _RANK]
-    points = qmc.Sobol(root.shape[1] + 1, seed=_SEED).random_base2(_POWER)
+    dimension = root.shape[1]
+    return np.sort(np.abs(root @ _points(dimension)[0]).max(axis=0) / _scales(dimension, df))
+
+
+@lru_cache(maxsize=4)
+def _points(dimension: int) -> tuple[Array, Array]:
+    """Quasi-random normal points (dimension, n), and (n,) uniform ones beside them."""
+    from scipy.stats import qmc  # late: import rbridge must stay quick
+
+    points = qmc.Sobol(dimension + 1, seed=_SEED).random_base2(_POWER)
     points = np.clip(points, _TINY, 1 - _TINY)
-    Z = special.ndtri(points[:, 1:]) @ root.T
-    scale = 1.0 if df > _LARGE else np.sqrt(special.chdtri(df, points[:, 0]) / df)
-    return np.sort(np.abs(Z).max(axis=1) / scale)
+    return special.ndtri(points[:, 1:].T), points[:, 0]
+
+
+@lru_cache(maxsize=4)
+def _scales(dimension: int, df: float) -> Array | float:
+    """√(χ²/df) by which the normal points are divided."""
+    if df > _LARGE:
+        return 1.0
+    return np.asarray(np.sqrt(special.chdtri(df, _points(dimension)[1]) / df))
 
 
 _METHODS: dict[str, Callable[[Family, float], tuple[Array, Array]]] = {
