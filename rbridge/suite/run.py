@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
-import sys
 import time
 import traceback
 import warnings
@@ -272,9 +272,16 @@ def _begin(limited: bool) -> None:
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # pressed while this one was starting
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))  # R's temporary folder goes too
+        signal.signal(number, _leave)
     if limited:
         set_isolation("process")  # an R that is to be stopped must not be this process's own
+
+
+def _leave(got: int, _: object) -> None:
+    """At once, R's temporary folder too: an exception would be one more outcome to send, and could
+    wait for ever for the way that another process took along as it ended."""
+    atexit._run_exitfuncs()
+    os._exit(128 + got)
 
 
 def _pool(

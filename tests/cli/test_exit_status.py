@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.forked import forked
 from tests.support.places import RECORDS
-from tests.support.processes import wait_for_library
+from tests.support.processes import surroundings, wait_for_library
 
 pytestmark = [pytest.mark.r, pytest.mark.slow]  # the commands themselves, most of which fit
 
@@ -63,17 +65,16 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(
-    command: Sequence[str], place: Path, stdout: int = subprocess.PIPE, **environment: str
+    command: Sequence[str], place: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rbridge", *command],
-        cwd=place,
-        env={**os.environ, **environment},
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=300,
-    )
+    return forked(["-m", "rbridge", *command], place, surroundings(**environment), 300)
+
+
+def run_into(command: Sequence[str], place: Path, stdout: int) -> subprocess.CompletedProcess[str]:
+    """A fresh process, which closes what it has written to as it ends."""
+    program = [sys.executable, "-m", "rbridge", *command]
+    pipes: dict[str, Any] = {"stdout": stdout, "stderr": subprocess.PIPE}
+    return subprocess.run(program, cwd=place, text=True, timeout=300, **pipes)
 
 
 def holds(done: subprocess.CompletedProcess[str], status: int = 2) -> None:
@@ -137,7 +138,7 @@ def test_a_closed_pipe(place: Path, command: str) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     try:
-        holds(run(WRITES[command], place, stdout=theirs))
+        holds(run_into(WRITES[command], place, theirs))
     finally:
         os.close(theirs)
 
@@ -147,7 +148,7 @@ def test_a_closed_pipe(place: Path, command: str) -> None:
 def test_a_full_disk(place: Path, command: str) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        done = run(WRITES[command], place, stdout=full)
+        done = run_into(WRITES[command], place, full)
     finally:
         os.close(full)
     holds(done)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import forked
 from tests.support.places import ROOT
 
 
@@ -23,13 +24,25 @@ def surroundings(**environment: str | None) -> dict[str, str]:
     return env
 
 
+# What an interpreter reads when it starts.
+_AT_START = ("PYTHON", "LC_", "LANG", "LD_")
+
+
 def python(
-    code: str, *, cwd: Any = None, timeout: float = 120, **environment: str | None
+    code: str,
+    *,
+    cwd: Any = None,
+    timeout: float = 120,
+    fresh: bool = False,
+    **environment: str | None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh Python. The finished process."""
+    """Run code in a Python of its own: a fresh one if asked for, or if its start is told of."""
+    text, env = textwrap.dedent(code), surroundings(**environment)
+    if not (fresh or any(name.startswith(_AT_START) for name in environment)):
+        return forked(["-c", text], cwd, env, timeout)
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        env=surroundings(**environment),
+        [sys.executable, "-c", text],
+        env=env,
         cwd=cwd,
         capture_output=True,
         text=True,
