@@ -7,7 +7,6 @@ starts (its locale, its options, what it imports) needs a fresh one.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import os
 import runpy
@@ -91,9 +90,7 @@ def _become(arguments: list[str], cwd: str, env: dict[str, str], files: list[int
     os.environ.clear()
     os.environ.update(env)
     how, what, *rest = arguments
-    sys.argv = ["-c" if how == "-c" else what, *rest]
-    with contextlib.suppress(KeyError):
-        del sys.modules["tests.support.forked"]
+    sys.argv = [what if how == "-m" else how, *rest]
     if how == "-c":
         exec(compile(what, "<string>", "exec"), sys.modules["__main__"].__dict__)
     else:
