@@ -12,6 +12,7 @@ from rbridge.qualify.record import record
 from rbridge.qualify.run import qualify
 
 
+@pytest.mark.grid
 def test_this_machine_qualifies(lmeinfo_installed: None) -> None:
     found = qualify()
     assert [proof for proof in found.proofs if proof.verdict] == []

@@ -30,7 +30,7 @@ def test_every_model_is_recorded() -> None:
         assert found.spec == case.spec and found.expect == case.expect
 
 
-@pytest.mark.slow
+@pytest.mark.grid
 def test_the_native_core_agrees_without_r() -> None:
     """Issue 4's figure: C at most 1e-8 for 25 models and more that lmeInfo supports."""
     outcomes = [check_record(RecordFile(RECORDS / f"{case.name}.json", False)) for case in CASES]
