@@ -65,7 +65,7 @@ def test_values_that_the_fit_has_no_number_for_are_refused(data: pd.DataFrame) -
         fit.predict(data.head(4).assign(x=[0.0, 99.0, -99.0, 0.0]))
 
 
-@pytest.mark.parametrize("seed", graded(range(8), range(2)))
+@pytest.mark.parametrize("seed", graded(range(8), [0]))
 def test_random_formulas_predict_their_own_fitted_values_or_refuse(seed: int) -> None:
     rng = np.random.default_rng(seed)
     data = formulas.data(rng)
