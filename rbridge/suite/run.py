@@ -269,10 +269,9 @@ def _parallel(
 
 def _begin(limited: bool) -> None:
     """In a process of the pool: Ctrl-C is the parent's to report, and reaches this one too."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # pressed while this one was starting
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held while this one was starting
     if limited:
         set_isolation("process")  # an R that is to be stopped must not be this process's own
 

@@ -77,14 +77,14 @@ def run_console(block: Block, folder: Path) -> str:
 
 def run_command(command: str, folder: Path, status: int) -> str:
     words = shlex.split(command)
-    run = run_here if words[0] == "rbridge" else run_program
-    returned, said, complaint = run(words[1:], folder)
+    here = words[0] == "rbridge"
+    returned, said, complaint = run_here(words[1:]) if here else run_program(words[1:], folder)
     assert returned == status, f"{command}\n{said}\n{complaint}"
     return said
 
 
-def run_here(words: list[str], folder: Path) -> tuple[int, str, str]:
-    """``rbridge`` with these arguments in the folder that this process is in: R runs already."""
+def run_here(words: list[str]) -> tuple[int, str, str]:
+    """``rbridge`` with these arguments in the folder in which this process is: R runs already."""
     said = io.StringIO()
     complaint = said if "2>&1" in words else io.StringIO()
     before = signal.getsignal(signal.SIGTERM)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..arrays import Array
 from .absorb import Moments, without_parameters
-from .covariance import NotPositiveDefinite, correlation, relative_deviations
+from .covariance import cholesky, correlation, relative_deviations
 from .jet import Jet, variables
 from .layout import Layout
 from .model import Model
@@ -98,10 +98,7 @@ class _Residual:
         assert isinstance(jet, Jet)
         self.by_cor, self.by_cors = scale * same * jet.grad, scale * same * jet.hess
         R: Array = same * jet.value
-        try:
-            np.linalg.cholesky(R)
-        except np.linalg.LinAlgError:
-            raise NotPositiveDefinite(f"{cor.cor_class}: R is not positive definite") from None
+        cholesky(R, f"{cor.cor_class}: R")
         return R
 
     def first(self) -> Array:
@@ -148,10 +145,7 @@ def _two_sided(X: Array, M: Array) -> Array:
 def _whitening(V: Array, counts: Array) -> tuple[Array, float]:
     """W with WVW' = I of each pattern, and the sum of all units' log det V."""
     size = np.sqrt(np.einsum("pss->ps", V))
-    try:
-        L = np.linalg.cholesky(V / (size[:, :, None] * size[:, None, :]))
-    except np.linalg.LinAlgError:
-        raise NotPositiveDefinite("V is not positive definite") from None
+    L = cholesky(V / (size[:, :, None] * size[:, None, :]), "V")
     log_dets = np.log(np.einsum("pss->ps", L) * size).sum(axis=1)
     return np.linalg.inv(L) / size[:, None, :], 2 * float(counts @ log_dets)
 

@@ -27,7 +27,7 @@ from scipy.linalg import solveh_banded
 from ..arrays import Array
 from ..snapshot import CorStruct
 from .covariance import NotPositiveDefinite as NotPositiveDefinite
-from .covariance import Rows, correlation
+from .covariance import Rows, cholesky, correlation
 from .jet import Jet, variables
 from .toeplitz import ToeplitzBatch
 
@@ -281,10 +281,7 @@ class DenseBatch:
         jet = correlation(cor, variables(coefs), covariate)
         assert isinstance(jet, Jet)
         R, r = jet.value, 0 if cor.fixed else len(coefs)
-        try:
-            np.linalg.cholesky(R)
-        except np.linalg.LinAlgError:
-            raise NotPositiveDefinite(f"{cor.cor_class}: R is not positive definite") from None
+        cholesky(R, f"{cor.cor_class}: R")
         self.rows, self._pattern, self._R = rows, pattern, R
         self._inverse = np.linalg.inv(R)
         self._first, self._second = self._inverse @ jet.grad[:r], self._inverse @ jet.hess[:r, :r]

@@ -26,6 +26,14 @@ class NotPositiveDefinite(InformationError):
     """A covariance matrix is not positive definite at this θ, so there is no likelihood."""
 
 
+def cholesky(M: Array, what: str) -> Array:
+    """Lower factors of (…, s, s) matrices; :class:`NotPositiveDefinite` where there are none."""
+    try:
+        return np.linalg.cholesky(M)
+    except np.linalg.LinAlgError:
+        raise NotPositiveDefinite(f"{what} is not positive definite") from None
+
+
 # Correlation structures: R from the lags, distances or indices ``x`` between the rows -------------
 
 

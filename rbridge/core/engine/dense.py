@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..snapshot import FitSnapshot
-from .covariance import NotPositiveDefinite, correlation, relative_deviations
+from .covariance import cholesky, correlation, relative_deviations
 from .forms import FixedForms, Forms, Method
 from .jet import Jet, variables
 from .layout import conditioned, map_log_det
@@ -30,10 +30,7 @@ def dense_forms(snapshot: FitSnapshot, model: Model, method: Method, reason: str
     V, dV = dense_covariance(snapshot, model)
     X, x_map = conditioned(snapshot.X)
     n, p = X.shape
-    try:
-        np.linalg.cholesky(V)
-    except np.linalg.LinAlgError:
-        raise NotPositiveDefinite("V is not positive definite") from None
+    cholesky(V, "V")
     inverse = np.linalg.inv(V)
     cross = X.T @ inverse @ X
     P = inverse - inverse @ X @ np.linalg.solve(cross, X.T @ inverse)

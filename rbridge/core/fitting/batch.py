@@ -13,15 +13,13 @@ from scipy import sparse
 from scipy.linalg import solve_triangular
 
 from ..arrays import Array
-from ..engine.contractions import contract
+from ..engine.contractions import design_traces
 from ..parameters import tau_basis
 from ..snapshot import FitSnapshot
 from .ascents import climb_all
 from .coding import Coding
-from .heights import Coordinates, Fits, Heights, Sums, apart, batches
-from .start import LEAST_SHARE, LEAST_SIGMA, inside, prior
-
-_CELLS = 2_000_000  # numbers in the largest array of one go
+from .heights import CELLS, Coordinates, Fits, Heights, Sums, apart, batches
+from .start import LEAST_SHARE, inside, mean_squares, prior
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Batch(Coordinates):
         """Responses in one go."""
         e = len(self.E)
         each = len(self.G) * self.q**2 * max(self.p, 1 + e + e * (e + 1) // 2)
-        return max(1, _CELLS // max(each, self.n))
+        return max(1, CELLS // max(each, self.n))
 
     # --- one go ----------------------------------------------------------------------------------
 
@@ -134,17 +132,12 @@ class Batch(Coordinates):
     def _start(self, data: Responses, near: Array | None) -> Array:
         """One MIVQUE step, whose matrix is that of the design alone; inside the cone."""
         (level,) = self.snapshot.levels
-        usual = prior(level.Z, self.E, 1.0)
+        usual = prior(mean_squares(level.Z), self.E, 1.0)
         least = LEAST_SHARE * np.tensordot(usual, self.E, 1)
         begin = usual if near is None else inside(near, self.E, least)
-        forms = contract(replace(self.snapshot, sigma=1.0), np.append(begin, 1.0))
-        at = self.heights(np.tile(begin, (len(data.yy), 1)), data)
-        quad1 = np.column_stack([at.quad1, at.quad - at.quad1 @ begin])
-        unit = np.sqrt(np.diag(forms.trace2))  # singular where a component is not identified
-        scaled = np.linalg.pinv(forms.trace2 / np.outer(unit, unit), hermitian=True)
-        found = quad1 / unit @ scaled / unit
-        sigma_sq = np.maximum(found[:, -1], LEAST_SIGMA * at.quad / at.free)
-        return inside(found[:, :-1] / sigma_sq[:, None], self.E, least)
+        traces = design_traces(replace(self.snapshot, sigma=1.0), np.append(begin, 1.0))
+        delta = np.tile(begin, (len(data.yy), 1))
+        return self.mivque(self.heights(delta, data), delta, traces.trace2, usual)
 
     # --- the likelihood --------------------------------------------------------------------------
 
@@ -188,7 +181,7 @@ class LinearBatch:
     @property
     def at_once(self) -> int:
         """Responses in one go."""
-        return max(1, _CELLS // len(self.X))
+        return max(1, CELLS // len(self.X))
 
     def fit(self, Y: Array, start: Array | None = None) -> Fits:
         """The maxima of the (n, k) responses; ``start`` is there for likeness to :class:`Batch`."""

@@ -17,6 +17,9 @@ from ..arrays import Array
 from ..snapshot import FitSnapshot
 from ..unconstrained import vech
 from .coding import Factor
+from .start import LEAST_SHARE, LEAST_SIGMA, inside
+
+CELLS = 2_000_000  # numbers in the largest array of one go
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,28 @@ class Heights:
 
 
 class Coordinates(ABC):
-    """Heights in the coordinates of the search, the factors of every Δ."""
+    """Heights in the coordinates of the search, the factors of every Δ = Σ δ E."""
 
     factors: tuple[Factor, ...]
+    E: Array
 
     @abstractmethod
     def heights(self, delta: Array, data: Any) -> Heights:
         """At (k, e) points, each of its own ``data``."""
+
+    def mivque(self, at: Heights, delta: Array, information: Array, usual: Array) -> Array:
+        """δ one step from ``delta``, both (k, e); in the cone, a share of the ``usual`` inside it.
+
+        ``at`` are the heights there, ``information`` (r, r) or (k, r, r) is by the design alone.
+        """
+        quad1 = np.column_stack([at.quad1, at.quad - np.einsum("ke,ke->k", at.quad1, delta)])
+        unit = np.sqrt(np.einsum("...ii->...i", information).clip(min=1e-300))
+        scaled = information / (unit[..., :, None] * unit[..., None, :])
+        inverse = np.linalg.pinv(scaled, hermitian=True)  # singular: a component not identified
+        found = np.einsum("...ij,...j->...i", inverse, quad1 / unit) / unit
+        sigma_sq = np.maximum(found[:, -1], LEAST_SIGMA * at.quad / at.free)
+        least = LEAST_SHARE * np.tensordot(usual, self.E, 1)
+        return inside(found[:, :-1] / sigma_sq[:, None], self.E, least)
 
     def _cut(self) -> Iterator[tuple[slice, Factor]]:
         start = 0

@@ -9,10 +9,8 @@ from ..parameters import tau_basis
 from ..snapshot import FitSnapshot
 from .ascents import climb_all
 from .coding import Coding
-from .heights import Coordinates, Fits, Heights, Sums, apart
-from .start import LEAST_SHARE, LEAST_SIGMA, PRIOR, inside
-
-_CELLS = 2_000_000  # numbers in the largest array of one go
+from .heights import CELLS, Coordinates, Fits, Heights, Sums, apart
+from .start import prior
 
 
 class Separate(Coordinates):
@@ -40,12 +38,12 @@ class Separate(Coordinates):
         self.G = np.add.reduceat(Z[:, :, None] * Z[:, None, :], starts)
         self._zb = np.add.reduceat(Z[:, :, None] * B[:, None, :], starts)
         self._first = np.searchsorted(starts, ends)  # group of each data set
-        self._size = np.add.reduceat(Z**2, ends[:-1]) / self.n[:, None]  # mean of each Z²
+        self._squares = np.add.reduceat(Z**2, ends[:-1]) / self.n[:, None]
 
     def fit(self) -> Fits:
         """The maximum of every data set."""
         t, columns = (len(self.E) + 1) * (len(self.E) + 2) // 2, self._zb.shape[2]
-        at_once = _CELLS // (t * max(columns, len(self.E[0])) ** 2)  # groups
+        at_once = CELLS // (t * max(columns, len(self.E[0])) ** 2)  # groups
         part = self._first[:-1] // max(at_once, 1)
         cuts = np.flatnonzero(np.diff(part, prepend=-1, append=part[-1] + 1))
         return Fits.joined([self._fit(np.arange(a, b)) for a, b in zip(cuts, cuts[1:])])
@@ -57,20 +55,10 @@ class Separate(Coordinates):
         return self.heights(delta, which).fits(delta, converged, self._least_squares[which], back)
 
     def _start(self, which: Array) -> Array:
-        """One MIVQUE step from the usual start; inside the cone."""
-        each = PRIOR / np.maximum(self._size[which], 1e-300)
-        count = np.maximum(np.einsum("eaa->e", self.E), 1)
-        usual = np.einsum("eaa,ka->ke", self.E, each) / count
+        """One MIVQUE step from the usual start."""
+        usual = prior(self._squares[which], self.E, 1.0)
         at = self.heights(usual, which)
-        information = at.information(usual)
-        quad1 = np.column_stack([at.quad1, at.quad - np.einsum("ke,ke->k", at.quad1, usual)])
-        unit = np.sqrt(np.einsum("kii->ki", information).clip(min=1e-300))
-        scaled = information / (unit[:, :, None] * unit[:, None, :])
-        inverse = np.linalg.pinv(scaled, hermitian=True)  # singular: a component not identified
-        found = np.einsum("kij,kj->ki", inverse, quad1 / unit) / unit
-        sigma_sq = np.maximum(found[:, -1], LEAST_SIGMA * at.quad / at.free)
-        least = LEAST_SHARE * np.tensordot(usual, self.E, 1)
-        return inside(found[:, :-1] / sigma_sq[:, None], self.E, least)
+        return self.mivque(at, usual, at.information(usual), usual)
 
     def heights(self, delta: Array, data: Array) -> Heights:
         """``data`` (k,): which data sets."""

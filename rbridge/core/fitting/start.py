@@ -51,11 +51,19 @@ def _peaks(surface: Surface, curve: list[Array]) -> Iterator[tuple[float, Array]
             yield here, psi
 
 
-def prior(Z: Array, E: Array, sigma_sq: float) -> Array:
-    """θ of a diagonal D whose every effect contributes as much as the prior says."""
-    each = PRIOR * sigma_sq / np.maximum(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1), 1e-300)
-    diagonal = np.einsum("ekk,k->e", E, each)
+def prior(squares: Array, E: Array, sigma_sq: float) -> Array:
+    """(…, e) θ of a diagonal D whose every effect contributes as much as the prior says.
+
+    ``squares`` (…, q) are the means of Z², column by column.
+    """
+    each = PRIOR * sigma_sq / np.maximum(squares, 1e-300)
+    diagonal = np.einsum("ekk,...k->...e", E, each)
     return np.asarray(diagonal / np.maximum(np.einsum("ekk->e", E), 1))
+
+
+def mean_squares(Z: Array) -> Array:
+    """(q,) of the columns of Z."""
+    return np.asarray(np.einsum("ij,ij->j", Z, Z) / max(len(Z), 1))
 
 
 def least_squares(X: Array, y: Array) -> Array:
@@ -98,7 +106,9 @@ def _mivque(surface: Surface, u: Array) -> Array:
     """
     snapshot, n_tau = surface.snapshot, surface.coding.n_tau
     sigma_sq = snapshot.sigma**2 if surface.fixed else _residual_variance(snapshot)
-    usual = [prior(level.Z, tau_basis(level)[1], sigma_sq) for level in snapshot.levels]
+    usual = [
+        prior(mean_squares(level.Z), tau_basis(level)[1], sigma_sq) for level in snapshot.levels
+    ]
     base = surface.coding.theta(np.concatenate([np.zeros(n_tau), u]), 1.0)[n_tau:]
     theta = np.concatenate([*usual, base, [] if surface.fixed else [sigma_sq]])
     if n_tau:
