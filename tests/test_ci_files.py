@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.support.places import RECORDS, ROOT, SUITE
-from tests.support.processes import surroundings
+from tests.support.processes import program, surroundings
 
 FILES = {
     "action": ROOT / "action.yml",
@@ -56,11 +56,6 @@ printf '%s ' "$@" >> docker.log; echo >> docker.log
 while [ "$1" != crosscheck ]; do shift; done
 exec rbridge "$@"
 """
-
-
-def program(path: Path, text: str) -> None:
-    path.write_text(f"#!/bin/bash\n{text}\n")
-    path.chmod(0o755)
 
 
 def spoil(place: Path, how: str) -> None:

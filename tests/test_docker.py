@@ -15,6 +15,7 @@ import yaml
 
 import rbridge
 from tests.support.places import ROOT
+from tests.support.processes import program
 
 DOCKER = ROOT / "docker"
 SOURCES = """Types: deb
@@ -68,9 +69,7 @@ def test_a_snapshot_needs_an_archive_and_none_changes_nothing(tmp_path):
 @pytest.mark.parametrize("words", [["python", "a.py"], ["fit", "x.csv"], ["--help"], []])
 def test_programs_run_themselves_and_all_else_is_rbridges(tmp_path, words):
     for name in ("rbridge", "python"):
-        program = tmp_path / name
-        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
-        program.chmod(0o755)
+        program(tmp_path / name, f'echo {name} "$@"')
     done = script("entrypoint.sh", *words, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     wanted = words if words[:1] == ["python"] else ["rbridge", *words]
     assert done.stdout.split() == wanted
@@ -114,7 +113,7 @@ def test_compose_gives_no_service_more_than_it_needs(services):
     "suites, status", [("a0 b0", 0), ("a0 b2 c0", 2), ("a1 b2", 1), ("a2 b1", 1)]
 )
 def test_a_folder_of_suites_ends_as_its_worst(tmp_path, services, suites, status):
-    stub(tmp_path / "rbridge", 'echo "<$3>"; exit "$(echo "$3" | tr -dc 0-9)"')
+    program(tmp_path / "rbridge", 'echo "<$3>"; exit "$(echo "$3" | tr -dc 0-9)"')
     for name in suites.split():
         (tmp_path / f"{name}.toml").touch()
     batch = services["batch"]
@@ -132,8 +131,8 @@ def published(tmp_path: Path, job: str, name: str, **environment: str) -> list[s
     asked = tmp_path / "asked"
     for tool in ("docker", "cosign"):
         answer = 'case "$*" in *inspect*) echo \'"sha256:1f"\' ;; esac'
-        stub(tmp_path / tool, f'echo "{tool} $*" >> "{asked}"; {answer}')
-    stub(tmp_path / "git", "echo 1700000000")
+        program(tmp_path / tool, f'echo "{tool} $*" >> "{asked}"; {answer}')
+    program(tmp_path / "git", "echo 1700000000")
     env = {
         **{"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SUITE": "trixie"},
         **{"IMAGE": "registry.example/owner/rbridge", "GITHUB_OUTPUT": str(tmp_path / "output")},
@@ -231,9 +230,9 @@ def test_without_r_setup_says_once_what_to_run_and_stops(tmp_path, user, tools, 
     for name in "sh bash awk cat cksum comm dirname echo grep head readlink sed sort xargs".split():
         (programs / name).symlink_to(shutil.which(name) or "/nowhere")
     for name, does in {"id": f"echo {user}", "dpkg-query": ":", "apt-get": "exit 1"}.items():
-        stub(programs / name, does)
+        program(programs / name, does)
     for name in tools:
-        stub(programs / name, "exit 1")
+        program(programs / name, "exit 1")
     done = subprocess.run(
         [programs / "bash", folder / "docker" / "setup.sh"],
         cwd=folder,
@@ -250,8 +249,3 @@ def test_without_r_setup_says_once_what_to_run_and_stops(tmp_path, user, tools, 
     assert {"r-base-core", "python3-rpy2"} <= set(command[1].split())
     assert command[1].endswith(f" r-cran-nlme{after}")
     assert not (folder / ".venv").exists()
-
-
-def stub(path: Path, does: str) -> None:
-    path.write_text(f"#!/bin/sh\n{does}\n")
-    path.chmod(0o755)

@@ -68,6 +68,12 @@ def living(group: int, patience: float = 10) -> list[list[str]]:
     return left
 
 
+def program(path: Path, does: str) -> None:
+    """A program of the shell that stands in for another."""
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+
+
 def wait_for_library(above: int, name: str, patience: float = 60) -> None:
     """Until a process or one below it has loaded this library: R's nlme, that is, is at work."""
     for _ in range(int(patience * 4)):
