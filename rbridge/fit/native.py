@@ -220,7 +220,8 @@ class NativeRefit:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             if self.computed:
-                snapshot, found = native.fit(snapshot, self.computed, with_apvar=False)
+                near = theta(snapshot).values
+                snapshot, found = native.fit(snapshot, self.computed, start=near, with_apvar=False)
                 beta = snapshot.beta
             else:
                 found = maximise(snapshot)

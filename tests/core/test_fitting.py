@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from rbridge.core.fitting import native
+from rbridge.core.fitting.centring import Centred
 from rbridge.core.fitting.coding import Coding
 from rbridge.core.fitting.held import Held, maximise_held
 from rbridge.core.fitting.maximum import estimate, maximise
@@ -18,7 +19,7 @@ from rbridge.core.fitting.surface import Surface
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import ApVar, FitSnapshot
-from tests.support import designs, oneway
+from tests.support import brute, designs, oneway
 from tests.support.climbing import best, log_density, realistic
 from tests.support.grades import graded
 from tests.support.references import RECORDED, recorded
@@ -249,6 +250,37 @@ def test_the_best_scale_takes_no_second_pass(name: str) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * np.abs(b).max(initial=1e-300))
     if not CODED[name].fixed_sigma:
         assert abs(point.gradient[-1]) < 1e-8 * point.size
+
+
+@pytest.mark.parametrize("var", ["Power", "Exp", "Comb", "Power strata", "ConstPower"])
+@pytest.mark.parametrize("levels", ["gls", "slope"])
+def test_a_model_about_the_middle_of_its_covariate_is_the_same_model(levels: str, var: str) -> None:
+    fit = designs.named(levels, "AR1", var)
+    values, centred = theta(fit).values, Centred.of(fit)
+    there = centred.there(values)
+    expected = brute.likelihood(fit)(values)
+    assert brute.likelihood(centred.snapshot)(there) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(centred.back(there), values, rtol=1e-14)
+    assert (there[-1] != values[-1]) == (var in ("Power", "Exp", "Comb"))
+
+
+def test_a_fixed_sigma_is_about_nothing_but_itself() -> None:
+    fit = designs.named("slope", "", "Power", fixed_sigma=True)
+    assert not Centred.of(fit).shift.any()
+
+
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_the_unit_of_a_variance_covariate_costs_no_step(method: str) -> None:
+    """σ|v|^δ in other units is (σu^−δ)|uv|^δ: δ̂ stays, and σ̂² is known in closed form."""
+    fit = realistic("intercept", "", "Power", method)
+    (power,) = fit.var
+    assert power.covariate is not None
+    grams = replace(fit, var=(replace(power, covariate=1000 * power.covariate),))
+    one, other = estimate(fit), estimate(grams)
+    assert one.converged and other.converged and other.evaluations == one.evaluations
+    delta = one.theta[-2]
+    np.testing.assert_allclose(other.theta[:-1], one.theta[:-1], rtol=1e-6)
+    assert other.theta[-1] == pytest.approx(one.theta[-1] * 1000 ** (-2 * delta), rel=1e-5)
 
 
 def test_every_class_of_matrix_has_a_factor() -> None:

@@ -9,8 +9,10 @@ import numpy as np
 from ...errors import InformationError
 from .. import parameters
 from ..arrays import Array
+from ..engine.contractions import contract
 from ..engine.forms import Forms
 from ..snapshot import FitSnapshot
+from .centring import Centred
 from .newton import Local, climb
 from .start import least_squares, starts
 from .surface import Evaluation, Surface
@@ -63,9 +65,11 @@ def maximise(snapshot: FitSnapshot, start: Array | None = None) -> Maximum:
     information; σ² is profiled out. The D's are searched by factors that are not logged, so that
     a singular D is an ordinary point; curvature upward is followed.
     """
-    surface = Surface(snapshot)
+    centred = Centred.of(snapshot)
+    surface = Surface(centred.snapshot)
     given = parameters.theta(snapshot).values if start is None else np.asarray(start, dtype=float)
-    return _maximum(surface, *ascend(surface, surface.psi(given)))
+    found = ascend(surface, surface.psi(centred.there(given)))
+    return _maximum(snapshot, centred, surface, *found)
 
 
 def estimate(snapshot: FitSnapshot) -> Maximum:
@@ -86,7 +90,8 @@ def by_least_squares(snapshot: FitSnapshot) -> FitSnapshot:
 
 def climbed(snapshot: FitSnapshot) -> Maximum:
     """:func:`estimate`, given a β for residuals of a size that suits the digits."""
-    surface = Surface(snapshot)
+    centred = Centred.of(snapshot)
+    surface = Surface(centred.snapshot)
     found: list[tuple[Evaluation, bool]] = []
     reason = InformationError(_OUTSIDE)
     for psi in starts(surface):
@@ -96,13 +101,18 @@ def climbed(snapshot: FitSnapshot) -> Maximum:
             reason = error
     if not found:
         raise reason
-    return _maximum(surface, *max(found, key=lambda f: (f[1], f[0].log_lik)))
+    best = max(found, key=lambda f: (f[1], f[0].log_lik))
+    return _maximum(snapshot, centred, surface, *best)
 
 
-def _maximum(surface: Surface, point: Evaluation, converged: bool) -> Maximum:
+def _maximum(
+    snapshot: FitSnapshot, centred: Centred, surface: Surface, point: Evaluation, converged: bool
+) -> Maximum:
     slope = free_of_scale(point, surface.fixed).slope if surface.coding.n_phi else 0.0
-    found = (point.theta, point.log_lik, converged, surface.evaluations, slope)
-    return Maximum(*found, point.forms)
+    theta = centred.back(point.theta)
+    forms = contract(snapshot, theta) if centred.shift.any() else point.forms
+    evaluations = surface.evaluations + (forms is not point.forms)
+    return Maximum(theta, point.log_lik, converged, evaluations, slope, forms)
 
 
 def ascend(surface: Surface, psi: Array) -> tuple[Evaluation, bool]:

@@ -32,6 +32,7 @@ def fit(
     snapshot: FitSnapshot,
     computed: Mapping[int, Computed] | None = None,
     *,
+    start: Array | None = None,
     with_apvar: bool = True,
 ) -> tuple[FitSnapshot, Maximum]:
     """Fit a model from its data alone.
@@ -43,6 +44,9 @@ def fit(
         and the coding (``natural``) and names of ``apvar``.
     computed : mapping of int to {"fitted", "resid"}, optional
         Components of the variance function whose covariate comes from the fit itself.
+    start : (r,) array, optional
+        θ, near to which the maximum lies; the computed covariates in ``snapshot`` are then those
+        of a fit that is near as well. By default the search begins with the data alone.
     with_apvar : bool
 
     Returns
@@ -55,25 +59,32 @@ def fit(
     A computed covariate is a fixed point: that of the fit that it leads to (Pinheiro and Bates
     2000, section 5.2), so the likelihood is at a maximum for the weights that it ends with.
     """
-    computed = computed or {}
     now = by_least_squares(snapshot)
     if not computed:
-        found = climbed(now)
+        found = climbed(now) if start is None else maximise(now, start)
         return completed(now, found, with_apvar), found
-    plain = Solution(now.beta, np.empty((0, 0)), (), (now.X @ now.beta)[:, None])
-    now = _weighted(now, computed, plain)
-    found = climbed(now)
+    near = start
+    if near is None:
+        now = _weighted(now, computed, _unweighted(now, computed))
+        near = climbed(now).theta
     mixing = _Mixing()
     for _ in range(_MOST_ROUNDS):
-        ahead = _weighted(now, computed, solution(now, found.theta))
+        ahead = _weighted(now, computed, solution(now, near))
         if _change(now, ahead, computed) < _STILL:
-            found = maximise(ahead, found.theta)
+            found = maximise(ahead, near)
             return completed(ahead, found, with_apvar), found
         mixed = mixing.next(_covariates(now, computed), _covariates(ahead, computed))
         now = _with_covariates(ahead, dict(zip(computed, mixed)))
-        found = maximise(now, found.theta)
-    found = replace(found, converged=False)
+        near = maximise(now, near).theta
+    found = replace(maximise(now, near), converged=False)
     return completed(now, found, with_apvar), found
+
+
+def _unweighted(snapshot: FitSnapshot, computed: Mapping[int, Computed]) -> Solution:
+    """The fit without the components whose covariate is to come from a fit."""
+    var = tuple(v for i, v in enumerate(snapshot.var) if i not in computed)
+    plain = replace(snapshot, var=var)
+    return solution(plain, climbed(plain).theta)
 
 
 class _Mixing:
