@@ -25,7 +25,7 @@ test: ready    ## the tests, one process a core, large grids by samples (PYTEST_
 	$(call needs,pytest xdist hypothesis,test plot parallel)
 	$(PYTHON) -m pytest $(PARALLEL) -m "not grid" $(PYTEST_ARGS)
 
-grids: ready   ## the rest of the large grids: every model, structure and picture
+grids: ready   ## the rest of the large grids: every model, structure, picture and long guide
 	$(call needs,pytest xdist hypothesis,test plot parallel)
 	$(PYTHON) -m pytest $(PARALLEL) -m grid $(PYTEST_ARGS)
 

@@ -11,24 +11,25 @@ import pytest
 
 import rbridge as rb
 from rbridge.check.tolerances import TOLERANCES
+from tests.support.grades import graded
 from tests.support.guides import PAGES, blocks, run_page, same
 from tests.support.places import ROOT
 
 NEEDS = {"statsmodels-users.md": "statsmodels"}
+LONG = {"ci.md", "gallery.md", "qualification.md"}
 ELSEWHERE = "pinheiro-bates-"  # tests/r/test_pinheiro_bates.py: beside nlme's own scripts
+HERE = {page.name: page for page in PAGES if ELSEWHERE not in page.name}
 
 
 @pytest.mark.r
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if ELSEWHERE not in p.name], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("name", graded(HERE, HERE.keys() - LONG))
 def test_every_block_runs(
-    page: Path, r_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, r_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if page.name in NEEDS:
-        pytest.importorskip(NEEDS[page.name])
-    run_page(page, tmp_path, monkeypatch)
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
+    run_page(HERE[name], tmp_path, monkeypatch)
 
 
 def test_nothing_printed_is_cut_short() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.forked import forked
+from tests.support.grades import graded
 from tests.support.places import RECORDS
 from tests.support.processes import surroundings, wait_for_library
 
@@ -133,7 +134,7 @@ WRITES = {
 }
 
 
-@pytest.mark.parametrize("command", WRITES)
+@pytest.mark.parametrize("command", graded(WRITES, {"crosscheck", "suite schema", "help"}))
 def test_a_closed_pipe(place: Path, command: str) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
@@ -171,7 +172,7 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize("command", SLOW)
+@pytest.mark.parametrize("command", graded(SLOW, {"bootstrap", "crosscheck --suite --jobs"}))
 def test_ctrl_c(place: Path, command: str) -> None:
     """As a terminal sends it: to the whole group of processes."""
     many = [SUITE.replace('"m"', f'"m{number}"') for number in range(2000)]

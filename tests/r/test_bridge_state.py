@@ -10,6 +10,7 @@ import rbridge as rb
 from rbridge.errors import RError
 from rbridge.r.session import session
 from tests.support.bridging import define, grouped, in_r
+from tests.support.grades import graded
 from tests.support.processes import says
 
 FIT = """
@@ -35,18 +36,17 @@ def test_rdata_in_the_working_directory_is_not_loaded(tmp_path, undisturbed):
     assert os.path.exists(target) and says(FIT, cwd=tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize(
-    "profile",
-    [
-        'options(contrasts = c("contr.sum", "contr.poly"), OutDec = ",", warn = -1)',
-        "quit(status = 3)",
-        'cat("Welcome!\\n"); print("LD_LIBRARY_PATH=1")',
-        "lme <- function(...) 1; options(digits = 2, scipen = 100, na.action = 'na.fail')",
-    ],
-    ids=["options", "quits", "prints", "masks"],
-)
-def test_rprofile_changes_nothing(tmp_path, undisturbed, profile):
-    (tmp_path / ".Rprofile").write_text(profile + "\n")
+PROFILES = {
+    "options": 'options(contrasts = c("contr.sum", "contr.poly"), OutDec = ",", warn = -1)',
+    "quits": "quit(status = 3)",
+    "prints": 'cat("Welcome!\\n"); print("LD_LIBRARY_PATH=1")',
+    "masks": "lme <- function(...) 1; options(digits = 2, scipen = 100, na.action = 'na.fail')",
+}
+
+
+@pytest.mark.parametrize("name", graded(PROFILES, {"options", "masks"}))
+def test_rprofile_changes_nothing(tmp_path, undisturbed, name):
+    (tmp_path / ".Rprofile").write_text(PROFILES[name] + "\n")
     assert says(FIT, cwd=tmp_path) == undisturbed
     assert says(FIT, R_PROFILE_USER=str(tmp_path / ".Rprofile")) == undisturbed
 
@@ -79,6 +79,13 @@ def test_options_of_another_user_of_r_change_nothing():
         assert in_r("getOption('OutDec')") == (",",)  # and theirs are back
     finally:
         in_r("options(old); rm(old); NULL")
+
+
+def test_r_compiles_the_functions_of_its_other_users():
+    before = in_r("compiler::enableJIT(-1L)")
+    define("compiling", "function() compiler::enableJIT(-1L)")
+    assert session().call("compiling").value == (0,)
+    assert before[0] > 0 and in_r("compiler::enableJIT(-1L)") == before
 
 
 @pytest.mark.parametrize("code", ["utils::menu(c('a', 'b'))", "readline('?')", "file.choose()"])
