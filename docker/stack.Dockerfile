@@ -18,4 +18,4 @@ COPY . /src
 WORKDIR /src
 RUN make setup
 ENV RBRIDGE_REQUIRE_R=1 PYTHONDONTWRITEBYTECODE=1
-ENTRYPOINT [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider"]
+ENTRYPOINT [".venv/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile"]
