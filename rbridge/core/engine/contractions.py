@@ -20,8 +20,11 @@ from .dense import dense_forms
 from .forms import FixedForms, Forms, Method, Traces
 from .layout import Layout, NotNested, between, layout, map_log_det
 from .model import Model, model_at
-from .one_level import one_level
+from .one_level import one_level, terms
 from .within import base_moments, base_pairs
+
+
+_MOST_TERMS = 1_000_000  # beyond which the groups one after another cost less
 
 
 def contract(
@@ -97,7 +100,7 @@ def _method(snapshot: FitSnapshot, method: str | None) -> Method:
 
 def _total(design: Layout, model: Model, derivatives: bool) -> Moments:
     """Moments of all the data, as one cell."""
-    if len(design.starts) == 1 and not model.structured:
+    if len(design.starts) == 1 and not model.structured and terms(design.groups) < _MOST_TERMS:
         return one_level(design, model, derivatives)
     if design.alike is not None:
         return by_pattern(design, model, derivatives)

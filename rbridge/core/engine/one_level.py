@@ -54,6 +54,12 @@ def _places(inside: tuple[int | None, ...], q: int) -> _Places:
     return _Places(inside, q)
 
 
+def terms(groups: GroupSums) -> int:
+    """How many sums :func:`one_level` keeps, however many groups there are: (kq)² · 5q²/2."""
+    q, k = len(groups.G), len(groups.inside)
+    return (k * q) ** 2 * (1 + 3 * (q * (q + 1) // 2) + q * q)
+
+
 def one_more(delta: Array, G: Array) -> Array:
     """I + ΔG of each cell, (q, q, m)."""
     q = len(delta)
