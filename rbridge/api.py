@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
 from .analysis.lm_list import LmList
+from .check.diagnose import at_once
 from .core.snapshot import FitSnapshot
-from .errors import SpecError
+from .errors import ConvergenceWarning, SpecError
 from .fit import engine as engines
 from .frame.incoming import FrameLike, as_frame
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
@@ -147,7 +149,10 @@ def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResul
     """Fit a :class:`ModelSpec`; raises as :func:`lme`."""
     data = as_frame(data)
     fitted = engines.fit(spec, data, engine)
-    return LmeResults(fitted.snapshot, fitted, data.index, data)
+    fit = LmeResults(fitted.snapshot, fitted, data.index, data)
+    for text in at_once(fit) if engine == "nlme" else ():
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+    return fit
 
 
 def load(path: str | PathLike[str]) -> LmeResults:

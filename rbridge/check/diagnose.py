@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..core.collinearity import collinearity
 from ..core.engine.forms import Forms
+from ..core.fitting.shortfall import promise
 from ..core.information import Information, information_from
 from ..core.parameters import coefficient_names, tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
 from ..errors import InformationError
 from ..fit.components import Fit
+from ..fit.native import STOPPED
 from ..show.report import Report, Reported
 from .findings import NOTE, OK, WARNING, Finding, lines
 
@@ -26,8 +28,19 @@ ILL_CONDITIONED = 1e8  # of the information, parameters scaled to unit informati
 COLLINEAR = 3e4  # condition of the design: beyond it, nlme's apVar is off by a per cent and more
 LOST = 0.01  # share that rounding may take: beyond it, no digit of lmeInfo's is certain
 STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
+CAR1_START = 0.2  # nlme's, for corCAR1
+MOVED_FROM = 1e-4  # of φ, less than which is no way from a start
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
+SHORT = 1e-3  # of the log-likelihood, which one step adds: beyond it, a fit is no maximum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
+_PINNED = (
+    "engine='pinned' holds nlme at the optimum, and a covariate that is centred and scaled helps "
+    "its own search"
+)
+_SINGULAR_OK = (
+    "under singular.ok nlme may not leave its start: give a formula without what the other fixed "
+    "effects determine"
+)
 WIDE_PAR = 5.0  # se of an unconstrained parameter that ran away; its value depends on units
 
 
@@ -65,14 +78,15 @@ class Diagnosis(Reported):
 def diagnose(fit: Fit) -> Diagnosis:
     """Look at everything that makes standard errors of variance components doubtful."""
     snapshot = fit.snapshot
+    short = list(stopped_short(fit))
     findings = [
-        *_convergence(snapshot),
+        *_convergence(fit),
         *_degrees_of_freedom(snapshot),
-        *_boundary(snapshot),
-        *_within_group_boundary(snapshot),
+        *(short or _boundary(snapshot)),  # elsewhere than at the optimum, a zero says nothing
+        *_within_group_boundary(fit),
         *_collinearity(fit),
         *_identification(fit.forms),
-        *_gradient(fit.forms),
+        *(() if short else _gradient(fit.forms)),
         *_moving_weights(fit),
         *_apvar(fit),
     ]
@@ -83,6 +97,27 @@ def diagnose(fit: Fit) -> Diagnosis:
     return Diagnosis(tuple(replace(f, text=_with_names(f.text, names)) for f in findings))
 
 
+def at_once(fit: Fit) -> tuple[str, ...]:
+    """What nobody may read estimates without: that they are not those of the data."""
+    stuck = (f for f in _within_group_boundary(fit) if f.code == "start")
+    return tuple(finding.text for finding in (*stopped_short(fit), *stuck))
+
+
+def stopped_short(fit: Fit) -> Iterator[Finding]:
+    """The estimates of the structures lie visibly below the optimum."""
+    try:
+        rise = promise(fit.snapshot)
+    except InformationError:
+        return
+    if rise > SHORT:
+        advice = _SINGULAR_OK if fit.spec.control.get("singular.ok") else _PINNED
+        text = (
+            f"nlme stopped before the optimum: one step from there adds {rise:.2g} to the "
+            f"log-likelihood; {advice}"
+        )
+        yield Finding("gradient", WARNING, rise, text)
+
+
 def _with_names(text: str, names: Mapping[str, str]) -> str:
     """nlme's names of coefficients beside the labels that number them, where these first come."""
     for label, name in names.items():
@@ -90,12 +125,14 @@ def _with_names(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def _convergence(snapshot: FitSnapshot) -> Iterator[Finding]:
-    if not snapshot.converged:
+def _convergence(fit: Fit) -> Iterator[Finding]:
+    if not fit.snapshot.converged:
         text = (
             "nlme stopped without convergence: try control={'opt': 'optim'} or more iterations "
             "(maxIter, msMaxIter), or a simpler random part"
         )
+        if fit.engine == "native":
+            text = STOPPED
         yield Finding("convergence", WARNING, None, text)
 
 
@@ -155,12 +192,12 @@ def _unit_correlations(level: RandomLevel) -> Iterator[Finding]:
         yield Finding("boundary", WARNING, smallest, text, tau_basis(level)[0])
 
 
-def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
-    cor = snapshot.cor
+def _within_group_boundary(fit: Fit) -> Iterator[Finding]:
+    snapshot, cor = fit.snapshot, fit.snapshot.cor
     if cor is None or cor.fixed:
         return
     if cor.cor_class == "corCAR1":
-        yield from _continuous_time_boundary(snapshot, cor)
+        yield from _continuous_time_boundary(snapshot, cor, _start(fit))
         return
     for name, value in zip(cor.names, cor.values):
         bounded = not name.lower().startswith(("range", "theta"))
@@ -176,7 +213,15 @@ def _within_group_boundary(snapshot: FitSnapshot) -> Iterator[Finding]:
             yield Finding("boundary", WARNING, float(value), text, _cor_labels(snapshot))
 
 
-def _continuous_time_boundary(snapshot: FitSnapshot, cor: CorStruct) -> Iterator[Finding]:
+def _start(fit: Fit) -> float:
+    """Where nlme's search of corCAR1 begins."""
+    given = getattr(fit.spec.correlation, "value", None)
+    return CAR1_START if given is None else float(np.ravel(given)[0])
+
+
+def _continuous_time_boundary(
+    snapshot: FitSnapshot, cor: CorStruct, start: float
+) -> Iterator[Finding]:
     """corCAR1: Phi is the correlation at distance 1, whatever the unit; the data have others."""
     order = np.lexsort((cor.covariate[:, 0], cor.codes))
     time, codes = cor.covariate[order, 0], cor.codes[order]
@@ -187,11 +232,20 @@ def _continuous_time_boundary(snapshot: FitSnapshot, cor: CorStruct) -> Iterator
     phi, near = float(cor.values[0]), gaps[inside].min()
     far = (np.maximum.reduceat(time, starts) - np.minimum.reduceat(time, starts)).max()
     if phi**near < 1 - ONE_CORRELATION:
-        text = (
+        said = (
             f"the correlation of corCAR1 is {phi**near:.2g} even between the closest rows of a "
-            f"group, {near:g} apart: leave it out, or give another start, value=0.5"
+            f"group, {near:g} apart: "
         )
-        yield Finding("boundary", WARNING, float(phi**near), text, _cor_labels(snapshot))
+        stuck = abs(phi - start) < MOVED_FROM
+        if stuck:
+            said += f"nlme cannot leave its start there; count time in a unit of {near:g}"
+        else:
+            said += "leave it out"
+        reached = 0.5 ** (1 / near)
+        if f"{reached:.4g}" != "1":
+            said += f", or give a start that reaches them, value={reached:.4g}"
+        code = "start" if stuck else "boundary"
+        yield Finding(code, WARNING, float(phi**near), said, _cor_labels(snapshot))
     elif phi**far > ONE_CORRELATION:
         text = (
             f"the correlation of corCAR1 is {phi**far:.4f} even between the farthest rows of a "

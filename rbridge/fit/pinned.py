@@ -43,6 +43,8 @@ def fit_held(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> Fitted:
         found = found_here(spec, prepared, with_apvar=False)
     except (InformationError, SpecError, np.linalg.LinAlgError) as error:
         return _searched(spec, design, f"there is no optimum found here ({error})")
+    if not found.maximum.converged:
+        return _searched(spec, design, "the search here found no optimum")
     return hold(spec, found.snapshot, design, found.maximum.forms)
 
 

@@ -19,6 +19,7 @@ from rbridge.core.fitting.surface import Surface
 from rbridge.core.likelihood import log_likelihood
 from rbridge.core.parameters import theta
 from rbridge.core.snapshot import ApVar, FitSnapshot
+from rbridge.errors import InformationError
 from tests.support import brute, designs, oneway
 from tests.support.climbing import best, log_density, realistic
 from tests.support.grades import graded
@@ -90,6 +91,35 @@ def test_weights_from_the_fitted_values_are_a_fixed_point() -> None:
     np.testing.assert_allclose(found.var[0].covariate, found.fitted[:, -1], rtol=1e-8)
     np.testing.assert_allclose(theta(found).values, theta(nlme).values, rtol=2e-3)
     assert found.log_lik == pytest.approx(nlme.log_lik, abs=1e-3)
+
+
+def test_a_start_that_is_not_near_is_given_up() -> None:
+    nlme = recorded("varPower-fitted")
+    far = theta(nlme).values.copy()
+    far[-2:] = 60.0, 1e-60
+    found, maximum = native.fit(nlme, {0: "fitted"}, start=far)
+    fresh, _ = native.fit(nlme, {0: "fitted"})
+    assert maximum.converged and found.log_lik == pytest.approx(nlme.log_lik, abs=1e-3)
+    np.testing.assert_allclose(theta(found).values, theta(fresh).values, rtol=1e-5)
+
+
+def test_a_covariate_that_is_the_same_everywhere_tells_nothing() -> None:
+    fit = realistic("intercept", "", "Power", "REML")
+    (power,) = fit.var
+    constant = replace(fit, var=(replace(power, covariate=np.full(fit.n, 2.5)),))
+    plain = estimate(replace(fit, var=()))
+    found = estimate(constant)
+    assert found.log_lik == pytest.approx(plain.log_lik, abs=1e-8) and abs(found.theta[-2]) < 1
+
+
+def test_a_variance_beyond_what_a_computer_holds_is_refused() -> None:
+    fit = realistic("intercept", "", "Exp", "REML")
+    (exponential,) = fit.var
+    assert exponential.covariate is not None
+    away = replace(exponential, covariate=exponential.covariate + 1e3)
+    assert estimate(fit).theta[-2] > 0.3  # so that σ² is less than exp(−600) there
+    with pytest.raises(InformationError, match="divide the covariate by its mean, or subtract"):
+        estimate(replace(fit, var=(away,)))
 
 
 # --- closed forms -------------------------------------------------------------------------------

@@ -25,6 +25,19 @@ def test_likelihood_and_score_by_brute_force(name: str) -> None:
     np.testing.assert_allclose(score(fit), expected, atol=1e-10 * max(1, abs(expected).max()))
 
 
+@pytest.mark.parametrize("method", ["REML", "ML"])
+def test_many_random_effects_in_few_groups(method: str) -> None:
+    """Two groups of twelve effects: summed one after another, not all in one product."""
+    rng = np.random.default_rng(7)
+    codes, Z = designs.groups([40, 35]), rng.normal(size=(75, 12))
+    X = np.column_stack([np.ones(75), rng.normal(size=(75, 2))])
+    level = designs.level(codes, Z, np.diag(rng.uniform(0.2, 2, 12)), "pdDiag")
+    fit = designs.fit(X, rng.normal(size=75), [level], method=method)
+    values, expected = theta(fit).values, brute.gradient(fit, theta(fit).values)
+    np.testing.assert_allclose(log_likelihood(fit), brute.log_likelihood(fit, values), rtol=1e-12)
+    np.testing.assert_allclose(score(fit), expected, atol=1e-10 * abs(expected).max())
+
+
 def test_likelihood_by_scipy() -> None:
     fit = replace(designs.CASES["nested + AR1"], method="ML")
     V = brute.covariance(fit, theta(fit).values)

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
+from rbridge.core.fitting import native
 from rbridge.core.fitting.maximum import maximise
 from rbridge.core.intervals.profile import Curve, Profiler
 from rbridge.core.intervals.reduced import without_effect
@@ -37,6 +38,19 @@ def profile(snapshot: FitSnapshot, what: str, level: float = 0.95) -> list[Curve
 
 def ends(curve: Curve) -> list[float]:
     return [curve.lower, curve.upper]
+
+
+def test_the_unit_of_a_variance_covariate_moves_no_end_but_sigmas() -> None:
+    """σ|v|^δ in other units is (σu^−δ)|uv|^δ: every other profile is the same curve."""
+    fit = realistic("intercept", "", "Power", "REML")
+    (power,) = fit.var
+    assert power.covariate is not None
+    both = []
+    for unit in (1.0, 1e5):
+        other = replace(fit, var=(replace(power, covariate=unit * power.covariate),))
+        at_top, _ = native.fit(other, with_apvar=False)
+        both.append([ends(profile(at_top, name)[0]) for name in theta(fit).names[:-1]])
+    np.testing.assert_allclose(both[1], both[0], rtol=1e-4)
 
 
 # --- closed form: the balanced one-way layout -----------------------------------------------------

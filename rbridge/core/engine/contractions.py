@@ -23,7 +23,6 @@ from .model import Model, model_at
 from .one_level import one_level, terms
 from .within import base_moments, base_pairs
 
-
 _MOST_TERMS = 1_000_000  # beyond which the groups one after another cost less
 
 

@@ -63,10 +63,15 @@ def _middle(var: VarFunc) -> float:
     if var.covariate is None or len(var.free) != 1 or not var.free[0]:
         return 0.0
     if var.var_class == "varExp":
-        return float(np.mean(var.covariate))
+        return _mean(var.covariate)
     if var.var_class == "varPower" and np.all(var.covariate):
-        return float(np.mean(np.log(np.abs(var.covariate))))
+        return _mean(np.log(np.abs(var.covariate)))
     return 0.0
+
+
+def _mean(values: Array) -> float:
+    """0 of what is the same everywhere: about that, any δ would be as good."""
+    return float(np.mean(values)) if np.ptp(values) > 1e-12 * np.abs(values).max() else 0.0
 
 
 def _about(var: VarFunc, middle: float) -> VarFunc:

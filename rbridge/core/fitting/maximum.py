@@ -17,6 +17,11 @@ from .newton import Local, climb
 from .start import least_squares, starts
 from .surface import Evaluation, Surface
 
+LEAST_SIGMA_SQ = 1e-120  # whose square a computer still holds
+_TOO_SMALL = (
+    "σ² is {:.0e} where the variance covariate is 1 (varPower) or 0 (varExp), which is too far "
+    "from the data: divide the covariate by its mean, or subtract it"
+)
 _OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
 
 
@@ -110,6 +115,8 @@ def _maximum(
 ) -> Maximum:
     slope = free_of_scale(point, surface.fixed).slope if surface.coding.n_phi else 0.0
     theta = centred.back(point.theta)
+    if not surface.fixed and not theta[-1] > LEAST_SIGMA_SQ:
+        raise InformationError(_TOO_SMALL.format(theta[-1]))
     forms = contract(snapshot, theta) if centred.shift.any() else point.forms
     evaluations = surface.evaluations + (forms is not point.forms)
     return Maximum(theta, point.log_lik, converged, evaluations, slope, forms)

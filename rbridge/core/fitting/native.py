@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -23,6 +24,7 @@ Computed = Literal["fitted", "resid"]
 _STILL = 1e-9  # change of a computed covariate, relative to its size, at a fixed point
 _MOST_ROUNDS = 200
 _ROUNDS_MIXED = 4
+_MOST_FAILED = 2  # searches: each takes as long as ten that find their optimum
 _NOT_ASKED_FOR = "Approximate variance-covariance matrix not available"
 _NO_STRUCTURE = "there is no free structure parameter"
 _NOT_POSITIVE = "Non-positive definite approximate variance-covariance"
@@ -63,21 +65,32 @@ def fit(
     if not computed:
         found = climbed(now) if start is None else maximise(now, start)
         return completed(now, found, with_apvar), found
-    near = start
-    if near is None:
-        now = _weighted(now, computed, _unweighted(now, computed))
-        near = climbed(now).theta
-    mixing = _Mixing()
+    if start is not None:
+        with suppress(InformationError):
+            near, found = _settled(now, computed, start)
+            if found.converged:
+                return completed(near, found, with_apvar), found
+    now = _weighted(now, computed, _unweighted(now, computed))
+    now, found = _settled(now, computed, climbed(now).theta)
+    return completed(now, found, with_apvar), found
+
+
+def _settled(
+    now: FitSnapshot, computed: Mapping[int, Computed], near: Array
+) -> tuple[FitSnapshot, Maximum]:
+    """Round after round until the computed covariates stay; not converged where it is given up."""
+    mixing, failed = _Mixing(), 0
     for _ in range(_MOST_ROUNDS):
         ahead = _weighted(now, computed, solution(now, near))
         if _change(now, ahead, computed) < _STILL:
-            found = maximise(ahead, near)
-            return completed(ahead, found, with_apvar), found
+            return ahead, maximise(ahead, near)
         mixed = mixing.next(_covariates(now, computed), _covariates(ahead, computed))
         now = _with_covariates(ahead, dict(zip(computed, mixed)))
-        near = maximise(now, near).theta
-    found = replace(maximise(now, near), converged=False)
-    return completed(now, found, with_apvar), found
+        found = maximise(now, near)
+        near, failed = found.theta, failed + (not found.converged)
+        if failed > _MOST_FAILED:
+            break
+    return now, replace(maximise(now, near), converged=False)
 
 
 def _unweighted(snapshot: FitSnapshot, computed: Mapping[int, Computed]) -> Solution:

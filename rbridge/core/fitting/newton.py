@@ -38,9 +38,11 @@ class Local:
 
     @classmethod
     def of(cls, value: float, gradient: Array, hessian: Array, metric: Array, size: float) -> Local:
-        values, vectors = np.linalg.eigh(metric)
-        reach = float(np.sqrt(np.diag(metric).min(initial=np.inf)))
-        axes = vectors / np.sqrt(np.maximum(values, values[-1:] * 1e-14))
+        known = np.diag(metric).clip(min=1e-300)
+        unit = np.sqrt(known)  # digits must not be lost between coordinates of unlike size
+        values, vectors = np.linalg.eigh(metric / np.outer(unit, unit))
+        reach = float(np.sqrt(known.min(initial=np.inf)))
+        axes = vectors / np.sqrt(np.maximum(values, values[-1:] * 1e-14)) / unit[:, None]
         return cls(value, axes.T @ gradient, axes.T @ hessian @ axes, axes, size, reach)
 
     @property

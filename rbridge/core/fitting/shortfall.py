@@ -73,8 +73,11 @@ def promise(snapshot: FitSnapshot) -> float:
     surface = Surface(centred.snapshot)
     if not surface.coding.n_phi:
         return 0.0
-    point = surface.at(surface.psi(centred.there(theta(snapshot).values)), profiled=True)
-    if point is None:
-        raise InformationError("there is no likelihood at the estimates")
-    local = free_of_scale(point, surface.fixed)
-    return trust_step(local.gradient, local.hessian, RADIUS)[1]
+    with np.errstate(all="ignore"):  # of structures that the data tell nothing about
+        start = surface.psi(centred.there(theta(snapshot).values))
+        point = surface.at(start, profiled=True)
+        if point is None:
+            raise InformationError("there is no likelihood at the estimates")
+        local = free_of_scale(point, surface.fixed)
+        rise = trust_step(local.gradient, local.hessian, RADIUS)[1]
+    return rise if np.isfinite(rise) else 0.0

@@ -1,0 +1,82 @@
+"""A fit that is no maximum says so when it is made; the optimum itself is the second source."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rbridge as rb
+from rbridge.errors import ConvergenceWarning
+
+SHORT = "nlme stopped before the optimum"
+
+
+def test_a_covariate_far_from_zero(orthodont: pd.DataFrame, r: Any) -> None:
+    far = orthodont.assign(age=orthodont.age + 1e4)
+    with pytest.warns(ConvergenceWarning, match=SHORT) as caught:
+        fit = rb.lme("distance ~ age", far, "~ age | subject")
+    assert caught[-1].filename == __file__
+    best = rb.lme("distance ~ age", orthodont, "~ age | subject")
+    assert fit.llf < best.llf - 0.01
+    found = {finding.code for finding in fit.diagnose()}
+    assert "gradient" in found and "boundary" not in found
+
+
+def test_what_is_at_the_optimum_is_not_spoken_of(orthodont: pd.DataFrame, r: Any) -> None:
+    nothing = orthodont.assign(
+        distance=orthodont.distance - orthodont.groupby("subject").distance.transform("mean")
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rb.lme("distance ~ age", orthodont, "~ age | subject")
+        at_zero = rb.lme("distance ~ age", nothing, "~ 1 | subject")
+    assert at_zero.snapshot.levels[0].D[0, 0] < 1e-6  # on the boundary, which is the optimum
+
+
+def test_a_time_whose_unit_is_too_small(orthodont: pd.DataFrame, r: Any) -> None:
+    days = orthodont.assign(day=orthodont.age * 365)
+    with pytest.warns(ConvergenceWarning, match="730 apart: nlme cannot leave its start there"):
+        stuck = rb.gls("distance ~ age", days, correlation=rb.corCAR1(form="~ day | subject"))
+    best = rb.gls("distance ~ age", days, correlation=rb.corCAR1(form="~ age | subject"))
+    assert stuck.llf < best.llf - 1
+    start = 0.5 ** (1 / 730)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        correlation = rb.corCAR1(start, form="~ day | subject")
+        mended = rb.gls("distance ~ age", days, correlation=correlation)
+    assert mended.llf == pytest.approx(best.llf, abs=1e-5)
+
+
+def test_an_empty_cell_under_singular_ok(orthodont: pd.DataFrame, r: Any) -> None:
+    """nlme's correlation stays where it started; the same model by cells has an optimum."""
+    some = orthodont[~((orthodont.sex == "Female") & (orthodont.age == 14))]
+    some = some.assign(visit="v" + some.age.astype(int).astype(str))
+    some["cell"] = some.sex.astype(str) + some.visit
+    within = rb.corCompSymm(form="~ 1 | subject")
+    with pytest.warns(ConvergenceWarning, match="under singular.ok nlme may not leave"):
+        fit = rb.gls(
+            "distance ~ sex * visit", some, correlation=within, control={"singular.ok": True}
+        )
+    assert fit.llf < rb.gls("distance ~ cell - 1", some, correlation=within).llf - 1
+
+
+def test_a_search_that_found_no_optimum_is_not_held(r: Any) -> None:
+    """A δ for each stratum, far from the covariate's zero: R's own search is the better one."""
+    rng = np.random.default_rng(21)
+    u, x, group = rng.uniform(-1, 1, 180), rng.normal(size=180), np.repeat(np.arange(30), 6)
+    intercept, noise = 0.7 * rng.normal(size=30)[group], rng.normal(size=180)
+    frame = pd.DataFrame({"x": x, "g": [f"G{i:02d}" for i in group], "v": 75 + u})
+    frame["y"] = 2 + x + intercept + 0.5 * (1 + 0.2 * u) ** 3 * noise
+    frame["k"] = np.where(np.arange(180) % 2 == 0, "A", "B")
+    how: dict[str, Any] = {"random": "~ 1 | g", "weights": "varExp(form = ~ v | k)"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        held = rb.lme("y ~ x", frame, engine="pinned", **how)
+        nlme = rb.lme("y ~ x", frame, **how)
+        native = rb.lme("y ~ x", frame, engine="native", **how)
+    assert held.llf > nlme.llf - 1e-6
+    assert native.llf > nlme.llf - 1e-6 or not native.converged
