@@ -46,11 +46,20 @@ def number(value: object) -> str:
     return f"{value:.6g}"
 
 
+def label(value: object) -> str:
+    """A value in a row's name: whole numbers as such, others compact."""
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer():
+        return str(int(value))
+    return number(value) if abs(value) < 1e5 else str(value)
+
+
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, its index as leading columns."""
     index = frame.index.to_frame(index=False)
     leading = ["" if not isinstance(n, str) else n for n in frame.index.names]
-    left = [list(map(str, row)) for row in index.itertuples(index=False, name=None)]
+    left = [list(map(label, row)) for row in index.itertuples(index=False, name=None)]
     right = [list(map(number, row)) for row in frame.itertuples(index=False, name=None)]
     # As objects: pandas 3 has texts that are no UTF-8 in no other dtype.
     names = pd.Index([*leading, *map(str, frame.columns)], dtype=object)
