@@ -137,6 +137,11 @@ def marked(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
+def marked_lines(text: str) -> str:
+    """Lines that markdown keeps apart: two spaces at the end are a break in every dialect."""
+    return "  \n".join(marked(text).splitlines())
+
+
 def latex_text(text: str) -> str:
     """Text that LaTeX sets as it is, and a number with its sign."""
     if re.match(r"-[\d.]", text):

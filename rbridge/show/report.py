@@ -13,6 +13,7 @@ from .cells import (
     latex_table,
     latex_text,
     marked,
+    marked_lines,
     pipe_table,
     table_text,
     write_excel,
@@ -100,7 +101,7 @@ class Report(Reported):
         blocks = [f"### {marked(_line(self.title))}"]
         for heading, part in self.parts:
             blocks += [f"**{marked(_line(heading))}**"] if heading else []
-            blocks.append(marked(part) if isinstance(part, str) else pipe_table(part))
+            blocks.append(marked_lines(part) if isinstance(part, str) else pipe_table(part))
         return "\n\n".join(blocks) + "\n"
 
     def to_latex(self) -> str:

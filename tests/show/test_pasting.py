@@ -65,6 +65,16 @@ def test_every_table_can_be_pasted_without_other_packages(name: str) -> None:
     assert frame.to_html().count("<tr>") == 1 + len(frame)
 
 
+def test_markdown_keeps_the_lines_of_a_text_apart() -> None:
+    check = crosschecked(shown("nested"))
+    for report, first in ((named("slope").summary(), "rows:"), (check, "C:")):
+        (line,) = [x for x in report.to_markdown().splitlines() if first in x]
+        assert line.endswith("  ")
+    markdown = pytest.importorskip("markdown_it").MarkdownIt()
+    rendered = markdown.render(check.to_markdown())
+    assert rendered.count("<br") == len(check.findings) and check.verdict in rendered
+
+
 def test_excel_keeps_numbers_as_numbers(tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
     table = named("slope").varcomp_vcov().to_frame()
