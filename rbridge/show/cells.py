@@ -40,10 +40,10 @@ NO_ENGINE = (
 
 
 def number(value: object) -> str:
-    """A cell: six significant digits for numbers."""
+    """A cell: six significant digits for numbers, blank where there is none."""
     if isinstance(value, (bool, np.bool_, str)) or not isinstance(value, (int, float, np.number)):
         return str(value)
-    return f"{value:.6g}"
+    return "" if np.isnan(value) else f"{value:.6g}"
 
 
 def label(value: object) -> str:
