@@ -17,7 +17,7 @@ from ..datasets.sources import load_data
 from ..errors import SpecError
 from ..files import write_whole
 from ..results import LmeResults
-from ..show.cells import is_text
+from ..show.cells import HTML_HEAD, is_text
 from ..show.report import Report
 from ..suite.json_text import dumps
 from . import reports
@@ -155,7 +155,7 @@ def _markdown(fit: LmeResults, tables: Sequence[Table]) -> str:
 
 
 def _html(fit: LmeResults, tables: Sequence[Table]) -> str:
-    return "\n".join(report.to_html() for report in _reports(fit, tables)) + "\n"
+    return HTML_HEAD + "\n".join(report.to_html() for report in _reports(fit, tables)) + "\n"
 
 
 def _json(fit: LmeResults, tables: Sequence[Table]) -> str:

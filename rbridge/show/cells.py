@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InstallationError, SpecError
+from ..files import write_whole
 
 Part = Union[str, pd.DataFrame]
 
+DOCTYPE = "<!doctype html>"
+HTML_HEAD = f'{DOCTYPE}\n<meta charset="utf-8">\n'  # of a file: browsers guess otherwise
 TERMINAL = 80  # characters
 
 
@@ -162,6 +165,16 @@ def latex_table(frame: pd.DataFrame, caption: str = "") -> str:
     lines += [rf"\caption{{{latex_text(caption)}}}"] if caption else []
     lines += [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def text_or_file(
+    text: str, path: str | PathLike[str] | None = None, before: str = ""
+) -> str | None:
+    """The text, or nothing where there is a path: it is written there, after ``before``."""
+    if path is None:
+        return text
+    write_whole(path, text if text.startswith(DOCTYPE) else before + text)
+    return None
 
 
 def write_excel(path: str | PathLike[str], parts: Sequence[Part]) -> None:

@@ -7,12 +7,13 @@ import shutil
 import textwrap
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
+from os import PathLike
 from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from .cells import html_part, is_text, latex_table, pipe_table, write_excel
+from .cells import HTML_HEAD, html_part, is_text, latex_table, pipe_table, text_or_file, write_excel
 
 # What a narrow page can do without: texts, which are said below the table; and numbers that follow
 # from the rest, the first to go first: the degrees of freedom are what Kenward and Roger's are for.
@@ -29,9 +30,9 @@ MANY = 20  # columns that are named where they are not shown
 class ResultFrame(pd.DataFrame):  # type: ignore[misc]
     """A DataFrame that ``print`` shows whole: fewer digits first, then fewer columns, named below.
 
-    ``to_markdown()``, ``to_latex()`` and ``to_html()`` without arguments need no further package
-    and give what can be pasted; with arguments they are pandas' own. ``attrs["caption"]``, where
-    there is one, is the caption.
+    ``to_markdown()``, ``to_latex()`` and ``to_html()`` need no further package and give what can be
+    pasted, or write it to the path that is given; with other arguments they are pandas' own.
+    ``attrs["caption"]``, where there is one, is the caption.
     """
 
     @property
@@ -72,25 +73,29 @@ class ResultFrame(pd.DataFrame):  # type: ignore[misc]
         gone = {*notes, *itertools.chain(*out)}
         return sorted(gone if len(gone) < self.shape[1] else gone - {0})
 
-    def to_markdown(self, *args: Any, **options: Any) -> str:
-        """A pipe table; with arguments pandas' own, which needs tabulate."""
-        if args or options:
-            return str(super().to_markdown(*args, **options))
+    def to_markdown(self, *args: Any, **options: Any) -> Any:
+        """A pipe table, or a file of it; with other arguments pandas' own, which needs tabulate."""
+        if not _path_alone(args, options):
+            return super().to_markdown(*args, **options)
         caption = self._caption()
-        return pipe_table(self._pasted()) + (f"\n\n{caption}" if caption else "") + "\n"
+        text = pipe_table(self._pasted()) + (f"\n\n{caption}" if caption else "") + "\n"
+        return text_or_file(text, *args)
 
-    def to_latex(self, *args: Any, **options: Any) -> str:
-        """A ``table`` (``\\usepackage{booktabs}``) with its caption; with arguments pandas' own."""
-        if args or options:
-            return str(super().to_latex(*args, **options))
-        return latex_table(self._pasted(), self._caption()) + "\n"
+    def to_latex(self, *args: Any, **options: Any) -> Any:
+        """A ``table`` (``\\usepackage{booktabs}``) with its caption, or a file of it; with other
+        arguments pandas' own.
+        """
+        if not _path_alone(args, options):
+            return super().to_latex(*args, **options)
+        return text_or_file(latex_table(self._pasted(), self._caption()) + "\n", *args)
 
-    def to_html(self, *args: Any, **options: Any) -> str:
-        """A table without external resources; with arguments pandas' own."""
-        if args or options:
-            return str(super().to_html(*args, **options))
+    def to_html(self, *args: Any, **options: Any) -> Any:
+        """A table without external resources, or a file of it; with other arguments pandas' own."""
+        if not _path_alone(args, options):
+            return super().to_html(*args, **options)
         caption = self._caption()
-        return html_part(self._pasted()) + (html_part(caption) if caption else "")
+        text = html_part(self._pasted()) + (html_part(caption) if caption else "")
+        return text_or_file(text, next(iter(args), None), HTML_HEAD)
 
     def to_excel(self, excel_writer: Any, *args: Any, **options: Any) -> None:
         """Write an Excel file with the caption below; into an ExcelWriter, or with arguments,
@@ -114,6 +119,11 @@ class ResultFrame(pd.DataFrame):  # type: ignore[misc]
         frame = pd.DataFrame(self).astype(object).where(self.notna(), "")
         leading = _leading(self)
         return frame.set_index(leading) if leading and _is_counted(self) else frame
+
+
+def _path_alone(args: Sequence[Any], options: Any) -> bool:
+    """Whether nothing was given, or no more than a path."""
+    return not options and all(isinstance(x, (str, PathLike)) for x in args) and len(args) < 2
 
 
 def _is_counted(frame: pd.DataFrame) -> bool:

@@ -75,6 +75,17 @@ def test_markdown_keeps_the_lines_of_a_text_apart() -> None:
     assert rendered.count("<br") == len(check.findings) and check.verdict in rendered
 
 
+@pytest.mark.parametrize("form", ["html", "markdown", "latex"])
+@pytest.mark.parametrize("name", [*REPORTS, *FRAMES])
+def test_with_a_path_it_is_a_file(name: str, form: str, tmp_path: Path) -> None:
+    shown = {**REPORTS, **FRAMES}[name]()
+    for path in (tmp_path / "a", str(tmp_path / "b")):
+        assert getattr(shown, f"to_{form}")(path) is None
+        written = Path(path).read_text("utf-8")
+        assert written.endswith(getattr(shown, f"to_{form}")())
+        assert written.startswith('<!doctype html>\n<meta charset="utf-8">') == (form == "html")
+
+
 def test_excel_keeps_numbers_as_numbers(tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
     table = named("slope").varcomp_vcov().to_frame()
