@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
 from typing import Any
 
 from .analysis.lm_list import LmList
-from .core.snapshot import FitSnapshot
 from .errors import SpecError
 from .fit import engine as engines
 from .frame.incoming import FrameLike, as_frame
@@ -148,14 +146,3 @@ def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResul
     data = as_frame(data)
     fitted = engines.fit(spec, data, engine)
     return LmeResults(fitted.snapshot, fitted, data.index, data)
-
-
-def load(path: str | PathLike[str]) -> LmeResults:
-    """Results from a file that ``fit.snapshot.save(path)`` wrote; needs no R.
-
-    Raises
-    ------
-    SnapshotError
-        The file holds no snapshot.
-    """
-    return LmeResults(FitSnapshot.load(path))
