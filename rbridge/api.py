@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from os import PathLike
 from typing import Any
 
 from .analysis.lm_list import LmList
 from .check.diagnose import at_once
-from .core.snapshot import FitSnapshot
 from .errors import ConvergenceWarning, SpecError
 from .fit import engine as engines
 from .frame.incoming import FrameLike, as_frame
@@ -153,14 +151,3 @@ def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResul
     for text in at_once(fit) if engine == "nlme" else ():
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
     return fit
-
-
-def load(path: str | PathLike[str]) -> LmeResults:
-    """Results from a file that ``fit.snapshot.save(path)`` wrote; needs no R.
-
-    Raises
-    ------
-    SnapshotError
-        The file holds no snapshot.
-    """
-    return LmeResults(FitSnapshot.load(path))

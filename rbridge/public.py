@@ -22,7 +22,7 @@ from .analysis.ranef import ranef_params
 from .analysis.simulated import simulated_lrt
 from .analysis.tidy import tidy
 from .analysis.variance_at import slope_variance_at, variance_at
-from .api import gls, lme, load
+from .api import gls, lme
 from .check.crosscheck import Crosscheck
 from .core.snapshot import ApVarUnavailable, FitSnapshot
 from .errors import RBridgeError
@@ -34,7 +34,7 @@ from .model.spec import ModelSpec
 from .model.structures import *  # noqa: F401, F403
 from .r.doctor import doctor
 from .r.session import set_isolation
-from .repeated import mmrm
+from .repeated import load, mmrm
 from .results import LmeResults
 
 __all__ = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .api import gls
 from .core.arrays import Array
 from .core.engine.covariance import correlation as correlation_matrix
 from .core.engine.model import model_at
-from .core.snapshot import FitSnapshot
+from .core.snapshot import CovarianceChoice, FitSnapshot
 from .errors import DataError, FitError, SpecError
 from .frame.design import check_columns
 from .frame.incoming import FrameLike, as_frame
@@ -37,37 +38,6 @@ SHORT = {
 COVARIANCES = tuple(SHORT.values())
 HETEROGENEOUS = "heterogeneous "
 VISIT = "visit number"  # the column of the visits' positions that is added to the data
-
-
-@dataclass(frozen=True)
-class CovarianceChoice:
-    """The covariance over visits that held.
-
-    Attributes
-    ----------
-    name : str
-        ``unstructured``, ``heterogeneous autoregressive`` …
-    visits : tuple
-        The visits in order.
-    visit, position : str
-        Columns of the visits, and of their positions 1, 2, 3 … that was added to the data.
-    group : str or None
-        Column whose groups have variances of their own.
-    failed : mapping of str to str
-        Those tried before it, and why each did not hold.
-    """
-
-    name: str
-    visits: tuple[Any, ...]
-    visit: str
-    position: str
-    group: str | None
-    failed: Mapping[str, str]
-
-    def __str__(self) -> str:
-        own = f", variances by {self.group}" if self.group else ""
-        before = "".join(f"; {name} failed: {why}" for name, why in self.failed.items())
-        return f"{self.name} over {len(self.visits)} visits{own}{before}"
 
 
 class MmrmResults(LmeResults):
@@ -198,10 +168,30 @@ def mmrm(
             continue
         if fit.converged:
             choice = CovarianceChoice(name, tuple(visits), visit, position, group, failed)
-            return MmrmResults(fit.snapshot, fit.in_r("mmrm"), data.index, choice)
+            kept = replace(fit.snapshot, visits=replace(choice, visits=tuple(map(_plain, visits))))
+            return MmrmResults(kept, fit.in_r("mmrm"), data.index, choice)
         failed[name] = f"not converged: {'; '.join(fit.warnings_)}"
     reasons = "\n".join(f"  {name}: {why}" for name, why in failed.items())
     raise FitError(f"no covariance held:\n{reasons}")
+
+
+def load(path: str | PathLike[str]) -> LmeResults:
+    """Results from a file that ``fit.save(path)`` wrote, of an MMRM too; needs no R.
+
+    Raises
+    ------
+    SnapshotError
+        The file holds no snapshot.
+    """
+    snapshot = FitSnapshot.load(path)
+    if snapshot.visits is None:
+        return LmeResults(snapshot)
+    return MmrmResults(snapshot, None, None, snapshot.visits)
+
+
+def _plain(visit: Any) -> Any:
+    """A visit as a file can hold it."""
+    return visit if isinstance(visit, (str, int, float, np.number)) else str(visit)
 
 
 def _names(covariance: Any) -> list[str]:

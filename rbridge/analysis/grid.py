@@ -36,11 +36,14 @@ class Grid:
     rows : (g, P) array
         P is the number p of the coefficients, or more where cells are empty.
     terms : FixedTerms
+    held : mapping of str to number
+        Where the numeric columns stand that were not asked for.
     """
 
     frame: pd.DataFrame
     rows: Array
     terms: FixedTerms
+    held: Mapping[str, Any]
 
     def combined(self, C: Array) -> tuple[Array, Array]:
         """Combinations C (q, g) of the averages over the coefficients, (q, p).
@@ -119,7 +122,16 @@ def grid(fit: Fit, wanted: Sequence[str], at: Mapping[str, Any], weights: str) -
     if not (total > 0).all():
         empty = kept.iloc[int((total <= 0).argmax())].to_dict()
         raise SpecError(f"no row of the data has {_words(empty)}: weights='cells' has no average")
-    return Grid(kept, _product(average / total, X), terms)
+    numbers = [c for c in over if c in terms.means and c not in factors_of(terms)]
+    held = {c: values[c][0] for c in numbers if len(values[c]) == 1}
+    return Grid(kept.apply(_whole), _product(average / total, X), terms, held)
+
+
+def _whole(column: pd.Series) -> pd.Series:
+    """Whole numbers as such, as the column of the data most likely has them."""
+    if column.dtype != float or not (column % 1 == 0).all() or (column.abs() > 2**53).any():
+        return column
+    return column.astype("int64")
 
 
 def _words(row: Mapping[Any, Any]) -> str:

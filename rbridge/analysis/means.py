@@ -15,7 +15,9 @@ from ..core.fixed_effects.adjustments import ADJUSTMENTS, Family, adjusted
 from ..core.fixed_effects.inference import Inference, KnownDf
 from ..errors import SpecError
 from ..fit.components import Fit
+from ..model.formula import Name
 from ..options import check_share, one_of
+from ..show.cells import label, number
 from ..show.report import Report, Reported
 from ..show.result_frame import ResultFrame
 from .fixed_effects import Asked, caption, inference_of, row_table
@@ -287,8 +289,20 @@ def means_of(
     found = grid(fit, [*within, *of], _mapping(at), weights)
     ordered = replace(found, frame=found.frame[[*of, *within]])
     names = fit.snapshot.coef_names
-    note, response = MEANS_NOTE[weights], fit.spec.response
-    return MarginalMeans(ordered, of, within, asked, names, level, note, response)
+    note = "; ".join([MEANS_NOTE[weights], *_held(found), *_scale(fit)])
+    return MarginalMeans(ordered, of, within, asked, names, level, note, fit.spec.response)
+
+
+def _held(grid: Grid) -> list[str]:
+    """At which values the other numbers stand."""
+    listed = ", ".join(f"{name} {number(value)}" for name, value in grid.held.items())
+    return [f"held at: {listed}"] if listed else []
+
+
+def _scale(fit: Fit) -> list[str]:
+    """That the means are of log(y), not of y."""
+    plain = isinstance(fit.spec.formula.lhs, Name)
+    return [] if plain else [f"on the scale of {fit.spec.response}, not of the response"]
 
 
 def _names(what: str | Sequence[str], argument: str) -> tuple[str, ...]:
@@ -306,11 +320,6 @@ def _mapping(at: Any) -> Mapping[str, Any]:
 
 def _shown(name: str) -> str:
     return f"{name} (data)" if name in RESULTS else name
-
-
-def label(value: Any) -> str:
-    """A value of the grid in words; whole numbers as such."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _check_family(how: Contrasts, adjust: str, reference: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import numpy as np
 import pandas as pd
 
 from ..check.diagnose import diagnose
@@ -38,7 +39,7 @@ def summary(fit: Fit) -> Report:
             "se": fit.bse,
             "df": fit.df_resid,
             "t": fit.tvalues,
-            "p": [f"{p:.3g}" for p in fit.pvalues],
+            "p": ["" if np.isnan(p) else f"{p:.3g}" for p in fit.pvalues],
         }
     )
     components, heading = varcomp_frame(fit)
@@ -70,7 +71,8 @@ def _few_groups(fit: Fit) -> str:
         better = (
             "fit.fixed_effects('satterthwaite') has better ones, Kenward and Roger's are of REML"
         )
-    return f"With {groups[0]} independent groups these degrees of freedom are rough: {better}"
+    counted = f"{groups[0]} independent group{'' if groups[0] == 1 else 's'}"
+    return f"With {counted} these degrees of freedom are rough: {better}"
 
 
 def varcomp_frame(fit: Fit) -> tuple[pd.DataFrame, str]:

@@ -62,14 +62,15 @@ def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> 
 @model_options()
 @fixed_effects_options()
 @click.option("--snapshot", type=OUTPUT, help="Save the fit.")
-@click.option("--format", "form", type=click.Choice(FIT_FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FIT_FORMATS), help="Of -o FILE too.")
 @click.option("-o", "--output", type=OUTPUT, help="In place of standard output.")
 def fit(**options: Any) -> None:
     """Fit a model to DATA and show its summary, and what else is asked for.
 
     Any of --ddf, --information, --kr, --vcov and --cluster shows the fixed effects by that
     inference, by default Kenward and Roger's. CSV is one table, of the contrasts where --compare
-    is given; its caption goes to standard error.
+    is given; its caption goes to standard error. Without --format the ending of -o FILE names the
+    form (.json, .md, .html, .csv); else it is text.
     """
     from .fit import show_fit
 

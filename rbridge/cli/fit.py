@@ -17,11 +17,13 @@ from ..datasets.sources import load_data
 from ..errors import SpecError
 from ..files import write_whole
 from ..results import LmeResults
-from ..show.cells import is_text
+from ..show.cells import HTML_HEAD, is_text
 from ..show.report import Report
 from ..suite.json_text import dumps
+from . import reports
 from .model import fit_frame, literal, pairs
 
+ENDINGS = {**reports.ENDINGS, ".csv": "csv"}
 INFERENCE = ("ddf", "information", "kr", "vcov", "cluster")
 
 
@@ -42,11 +44,12 @@ def show_fit(
     data: str,
     category: tuple[str, ...],
     snapshot: Path | None,
-    form: str,
+    form: str | None,
     output: Path | None,
     **options: Any,
 ) -> None:
     """The fit of a model, shown and, if asked for, saved."""
+    form = form or _by_ending(output)
     frame = load_data(data, Path("."), category)
     asked = {name: options.pop(name) for name in (*INFERENCE, *_SHOWN)}
     _check(asked, form)
@@ -62,6 +65,12 @@ def show_fit(
         write_whole(output, text)
 
 
+def _by_ending(output: Path | None) -> str:
+    """The form that a file's name asks for; text where it asks for none."""
+    form = ENDINGS.get(output.suffix.lower(), "text") if output else "text"
+    return form if form in _WRITERS else "text"
+
+
 _SHOWN = ("level", "anova", "test", "means", "by", "at", "mean_weights", "compare", "adjust")
 
 
@@ -69,7 +78,7 @@ def _check(asked: Mapping[str, Any], form: str) -> None:
     """Options that do nothing without another one, and more tables than the format holds."""
     count = bool(asked["anova"]) + len(asked["test"]) + bool(asked["means"])
     if form == "csv" and count > 1:
-        raise SpecError("--format csv holds one table: give one of --anova, --test and --means")
+        raise SpecError("csv holds one table: give one of --anova, --test and --means")
     for name in ("by", "at", "compare"):
         if asked[name] and not asked["means"]:
             raise SpecError(f"--{name} goes with --means, the column to take the means of")
@@ -146,7 +155,7 @@ def _markdown(fit: LmeResults, tables: Sequence[Table]) -> str:
 
 
 def _html(fit: LmeResults, tables: Sequence[Table]) -> str:
-    return "\n".join(report.to_html() for report in _reports(fit, tables)) + "\n"
+    return HTML_HEAD + "\n".join(report.to_html() for report in _reports(fit, tables)) + "\n"
 
 
 def _json(fit: LmeResults, tables: Sequence[Table]) -> str:

@@ -112,5 +112,6 @@ def _fits(value: Any, name: str, types: Mapping[str, type]) -> bool:
     if name in ("float", "int"):
         number = isinstance(value, int) or (name == "float" and isinstance(value, float))
         return number and not isinstance(value, bool)
-    plain: dict[str, type] = {"str": str, "bool": bool, "None": type(None), "Array": np.ndarray}
+    plain: dict[str, type] = {"str": str, "bool": bool, "None": type(None)}
+    plain |= {"Array": np.ndarray, "Any": object}
     return isinstance(value, {**plain, **types}[name])

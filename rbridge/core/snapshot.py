@@ -303,6 +303,37 @@ class FixedTerms:
 
 
 @dataclass(frozen=True)
+class CovarianceChoice:
+    """The covariance over visits that held.
+
+    Attributes
+    ----------
+    name : str
+        ``unstructured``, ``heterogeneous autoregressive`` …
+    visits : tuple
+        The visits in order.
+    visit, position : str
+        Columns of the visits, and of their positions 1, 2, 3 … that was added to the data.
+    group : str or None
+        Column whose groups have variances of their own.
+    failed : mapping of str to str
+        Those tried before it, and why each did not hold.
+    """
+
+    name: str
+    visits: tuple[Any, ...]
+    visit: str
+    position: str
+    group: str | None
+    failed: Mapping[str, str]
+
+    def __str__(self) -> str:
+        own = f", variances by {self.group}" if self.group else ""
+        before = "".join(f"; {name} failed: {why}" for name, why in self.failed.items())
+        return f"{self.name} over {len(self.visits)} visits{own}{before}"
+
+
+@dataclass(frozen=True)
 class FitSnapshot:
     """Everything after the fit works from this object alone.
 
@@ -350,6 +381,8 @@ class FitSnapshot:
         Versions of R, nlme, rpy2, BLAS …, and the platform.
     terms : FixedTerms or None
         None in files of version 0.1.
+    visits : CovarianceChoice or None
+        Of an MMRM: which covariance over which visits held.
     """
 
     kind: str
@@ -376,6 +409,7 @@ class FitSnapshot:
     spec: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     terms: FixedTerms | None = None
+    visits: CovarianceChoice | None = None
 
     def __post_init__(self) -> None:
         n, p = len(self.y), len(self.coef_names)
@@ -467,6 +501,6 @@ _TYPES = {
     cls.__name__: cls
     for cls in (
         *(PdBlock, RandomLevel, CorStruct, VarFunc, ApVar, ApVarUnavailable),
-        *(DesignVariable, FixedTerms, FitSnapshot),
+        *(DesignVariable, FixedTerms, CovarianceChoice, FitSnapshot),
     )
 }

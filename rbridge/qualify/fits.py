@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable
 from importlib.resources import as_file, files
 
-from ..api import gls, lme, load
+from ..api import gls, lme
 from ..errors import InstallationError, RBridgeError, RNotFoundError, RPackageError
+from ..repeated import load
 from ..results import LmeResults
 from .figures import PublishedFigures, PublishedFit
 

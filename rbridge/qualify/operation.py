@@ -13,11 +13,11 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from ..api import load
 from ..check.tolerances import CHECK
 from ..core.snapshot import ApVar
 from ..errors import RBridgeError
 from ..r.session import set_isolation
+from ..repeated import load
 from ..results import LmeResults
 from . import dense
 from .fits import FitStore, live

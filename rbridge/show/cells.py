@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InstallationError, SpecError
+from ..files import write_whole
 
 Part = Union[str, pd.DataFrame]
 
+DOCTYPE = "<!doctype html>"
+HTML_HEAD = f'{DOCTYPE}\n<meta charset="utf-8">\n'  # of a file: browsers guess otherwise
 TERMINAL = 80  # characters
 
 
@@ -40,17 +43,26 @@ NO_ENGINE = (
 
 
 def number(value: object) -> str:
-    """A cell: six significant digits for numbers."""
+    """A cell: six significant digits for numbers, blank where there is none."""
     if isinstance(value, (bool, np.bool_, str)) or not isinstance(value, (int, float, np.number)):
         return str(value)
-    return f"{value:.6g}"
+    return "" if np.isnan(value) else f"{value:.6g}"
+
+
+def label(value: object) -> str:
+    """A value in a row's name: whole numbers as such, others compact."""
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer():
+        return str(int(value))
+    return number(value) if abs(value) < 1e5 else str(value)
 
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text, its index as leading columns."""
     index = frame.index.to_frame(index=False)
     leading = ["" if not isinstance(n, str) else n for n in frame.index.names]
-    left = [list(map(str, row)) for row in index.itertuples(index=False, name=None)]
+    left = [list(map(label, row)) for row in index.itertuples(index=False, name=None)]
     right = [list(map(number, row)) for row in frame.itertuples(index=False, name=None)]
     # As objects: pandas 3 has texts that are no UTF-8 in no other dtype.
     names = pd.Index([*leading, *map(str, frame.columns)], dtype=object)
@@ -128,6 +140,11 @@ def marked(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
+def marked_lines(text: str) -> str:
+    """Lines that markdown keeps apart: two spaces at the end are a break in every dialect."""
+    return "  \n".join(marked(text).splitlines())
+
+
 def latex_text(text: str) -> str:
     """Text that LaTeX sets as it is, and a number with its sign."""
     if re.match(r"-[\d.]", text):
@@ -148,6 +165,16 @@ def latex_table(frame: pd.DataFrame, caption: str = "") -> str:
     lines += [rf"\caption{{{latex_text(caption)}}}"] if caption else []
     lines += [rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def text_or_file(
+    text: str, path: str | PathLike[str] | None = None, before: str = ""
+) -> str | None:
+    """The text, or nothing where there is a path: it is written there, after ``before``."""
+    if path is None:
+        return text
+    write_whole(path, text if text.startswith(DOCTYPE) else before + text)
+    return None
 
 
 def write_excel(path: str | PathLike[str], parts: Sequence[Part]) -> None:

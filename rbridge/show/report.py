@@ -6,17 +6,23 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
+from typing import Union, overload
 
 from .cells import (
+    HTML_HEAD,
     Part,
     html_part,
     latex_table,
     latex_text,
     marked,
+    marked_lines,
     pipe_table,
     table_text,
+    text_or_file,
     write_excel,
 )
+
+Path = Union[str, PathLike[str]]
 
 
 class Reported:
@@ -29,19 +35,54 @@ class Reported:
         """For a terminal; ``print`` shows it."""
         return self._report().to_text()
 
+    @overload
     def to_html(self) -> str:
-        """HTML without external resources; notebooks show it."""
-        return self._report().to_html()
+        ...
 
+    @overload
+    def to_html(self, path: Path) -> None:
+        ...
+
+    def to_html(self, path: Path | None = None) -> str | None:
+        """HTML without external resources, which notebooks show; with a path, a file of it."""
+        return text_or_file(self._html(), path, before=HTML_HEAD)
+
+    @overload
     def to_markdown(self) -> str:
-        """Markdown with pipe tables, for a pull request, a README, Quarto."""
-        return self._report().to_markdown()
+        ...
 
+    @overload
+    def to_markdown(self, path: Path) -> None:
+        ...
+
+    def to_markdown(self, path: Path | None = None) -> str | None:
+        """Markdown with pipe tables, for a pull request, a README, Quarto; or a file of it."""
+        return text_or_file(self._markdown(), path)
+
+    @overload
     def to_latex(self) -> str:
-        """LaTeX: a ``table`` for each table (``\\usepackage{booktabs}``), the headings captions."""
-        return self._report().to_latex()
+        ...
 
-    def to_excel(self, path: str | PathLike[str]) -> None:
+    @overload
+    def to_latex(self, path: Path) -> None:
+        ...
+
+    def to_latex(self, path: Path | None = None) -> str | None:
+        """LaTeX: a ``table`` for each table (``\\usepackage{booktabs}``), the headings captions; or
+        a file of it.
+        """
+        return text_or_file(self._latex(), path)
+
+    def _html(self) -> str:
+        return self._report()._html()
+
+    def _markdown(self) -> str:
+        return self._report()._markdown()
+
+    def _latex(self) -> str:
+        return self._report()._latex()
+
+    def to_excel(self, path: Path) -> None:
         """Write an Excel file (.xlsx) with everything on one sheet, numbers as numbers.
 
         Raises
@@ -57,7 +98,7 @@ class Reported:
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        return self._report().to_html()
+        return self._html()
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,24 +128,21 @@ class Report(Reported):
     def __repr__(self) -> str:
         return self.to_text()
 
-    def to_html(self) -> str:
-        """HTML without external resources; notebooks show it."""
+    def _html(self) -> str:
         blocks = [f"<h4>{html.escape(self.title)}</h4>"]
         for heading, part in self.parts:
             blocks += [f"<b>{html.escape(heading)}</b>"] if heading else []
             blocks.append(html_part(part))
         return f'<div style="overflow-x:auto">{"".join(blocks)}</div>'
 
-    def to_markdown(self) -> str:
-        """Markdown with pipe tables, for a pull request, a README, Quarto."""
+    def _markdown(self) -> str:
         blocks = [f"### {marked(_line(self.title))}"]
         for heading, part in self.parts:
             blocks += [f"**{marked(_line(heading))}**"] if heading else []
-            blocks.append(marked(part) if isinstance(part, str) else pipe_table(part))
+            blocks.append(marked_lines(part) if isinstance(part, str) else pipe_table(part))
         return "\n\n".join(blocks) + "\n"
 
-    def to_latex(self) -> str:
-        """LaTeX: a ``table`` for each table (``\\usepackage{booktabs}``), the headings captions."""
+    def _latex(self) -> str:
         blocks = [rf"\paragraph{{{latex_text(_line(self.title))}}}"]
         for heading, part in self.parts:
             if isinstance(part, str):
@@ -114,7 +152,7 @@ class Report(Reported):
                 blocks.append(latex_table(part, _line(heading)))
         return "\n\n".join(blocks) + "\n"
 
-    def to_excel(self, path: str | PathLike[str]) -> None:
+    def to_excel(self, path: Path) -> None:
         """Write an Excel file (.xlsx) with everything on one sheet, numbers as numbers."""
         stacked: list[Part] = [self.title]
         for heading, part in self.parts:

@@ -73,7 +73,7 @@ class SuiteReport(Reported):
         n = len(self.outcomes)
         return f"{n} model{'s' if n != 1 else ''}: {', '.join(parts)}"
 
-    def to_html(self) -> str:
+    def _html(self) -> str:
         """A page of its own, without external resources."""
         about = {**self.about, "suite": self.title, **self._installations()}
         return page(self.title, self.outcomes, self.headline(), about)
@@ -86,7 +86,7 @@ class SuiteReport(Reported):
             for f in _told(o)
         )
 
-    def to_markdown(self) -> str:
+    def _markdown(self) -> str:
         """For a pull-request comment: what is wrong first, everything folded away below."""
         blocks = [f"### {self.code.mark} {self.title}: {self.headline()}"]
         blocks += [f"**{o.name}** ({o.where})\n\n{_markdown(o)}" for o in self._explained]

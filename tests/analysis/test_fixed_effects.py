@@ -189,7 +189,7 @@ def test_coarser_clusters_are_fewer(fit: Any) -> None:
 
 
 def test_clusters_of_a_file_are_by_position(fit: Any, tmp_path: Any) -> None:
-    from rbridge.api import load
+    from rbridge.repeated import load
 
     fit.save(tmp_path / "fit.zip")
     loaded, column = load(tmp_path / "fit.zip"), trial.data()["patient"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,28 @@ def test_means_do_not_depend_on_the_coding(fit: LmeResults, coding: str) -> None
     pd.testing.assert_frame_equal(
         ours.to_frame(), fit.means("arm", by="visit").to_frame(), rtol=1e-8
     )
+
+
+def test_whole_numbers_stand_as_such_in_means_as_in_contrasts(fit: LmeResults) -> None:
+    along = fit.means("base", by="arm", at={"base": [8.0, 12.0]})
+    assert list(along.to_frame()["base"].map(repr)) == ["8", "12"] * 3
+    assert along.contrasts()["contrast"].tolist() == ["8 - 12"] * 3
+    mean = fit.means("base")
+    assert f"\n{trial.data()['base'].mean():.6g} " in mean.to_text()
+    thirds = fit.means("base", at={"base": [25 / 3, 9]})
+    assert thirds.contrasts()["contrast"].tolist() == ["8.33333 - 9"]
+    assert "| 8.33333 |" in thirds.to_markdown()
+
+
+def test_the_caption_says_where_other_numbers_stand_and_on_which_scale(fit: LmeResults) -> None:
+    held = f"; held at: base {trial.data()['base'].mean():.6g}"
+    assert fit.means("arm").caption.endswith(held)
+    assert fit.means("arm", at={"base": 9}).caption.endswith("; held at: base 9")
+    assert "held" not in fit.means("base").caption
+    fixed = fit.spec.fixed.replace("y ~", "log(y) ~")
+    logged = LmeResults(replace(fit.snapshot, spec={**fit.snapshot.spec, "fixed": fixed}))
+    assert "; on the scale of log(y), not of the response" in logged.means("arm").caption
+    assert "; on the scale of log(y)" in logged.means("arm").contrasts().attrs["caption"]
 
 
 FAMILIES = {

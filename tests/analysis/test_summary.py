@@ -39,6 +39,22 @@ def test_the_groups_of_a_gls_are_those_of_its_correlation() -> None:
     assert "independent groups" not in str(named("gls").summary())
 
 
+def test_one_group_is_one() -> None:
+    level = designs.level(designs.groups([6]), np.ones((6, 1)), np.array([[1.0]]))
+    y = np.random.default_rng(0).normal(size=6)
+    snapshot = with_vcov(designs.fit(np.ones((6, 1)), y, [level]))
+    assert "With 1 independent group these" in str(LmeResults(snapshot).summary())
+
+
+def test_where_there_is_no_number_the_summary_is_blank() -> None:
+    fit = trial.fit()
+    none = LmeResults(replace(fit.snapshot, df=np.zeros(len(fit.params))))
+    for shown in (none.summary().to_text(), none.summary().to_html()):
+        assert "nan" not in shown
+    (row,) = [x for x in str(none.summary()).splitlines() if x.startswith("base")]
+    assert row.split()[1:4:2] == [f"{fit.params['base']:.6g}", "0"] and len(row.split()) == 5
+
+
 @pytest.mark.parametrize(
     "options",
     [{"ddf": "satterthwaite"}, {"information": "observed"}, {"vcov": "CR2", "cluster": "patient"}],

@@ -155,6 +155,28 @@ def test_a_file_in_place_of_standard_output(fitted: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *(("t.json", "json"), ("t.csv", "csv"), ("t.HTML", "html"), ("t.md", "markdown")),
+        *(("t.txt", "text"), ("t.log", "text"), ("t", "text"), ("t.xml", "text")),
+    ],
+)
+def test_the_ending_of_the_file_names_the_form(
+    fitted: Any, tmp_path: Path, name: str, form: str
+) -> None:
+    assert run("-o", str(tmp_path / name)).exit_code == 0
+    assert (tmp_path / name).read_text("utf-8") == run("--format", form).stdout
+    assert run("--format", "json", "-o", str(tmp_path / name)).exit_code == 0
+    assert json.loads((tmp_path / name).read_text("utf-8"))["converged"] is True
+
+
+def test_a_csv_file_holds_one_table_too(fitted: Any, tmp_path: Path) -> None:
+    done = run("-o", str(tmp_path / "t.csv"), "--anova", "I", "--means", "arm")
+    assert done.exit_code == 2 and "csv holds one table" in done.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--by", "visit"], "--by goes with --means"),

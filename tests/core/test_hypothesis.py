@@ -102,3 +102,12 @@ def test_no_degrees_of_freedom_left_is_said() -> None:
     test = asked.test(EYE)
     assert np.isnan(test.p) and test.note == "no degrees of freedom are left"
     assert np.isnan(asked.rows(EYE).p).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_negative_variance_has_no_standard_error_and_no_warning() -> None:
+    method = KnownDf(np.diag([4.0, -1e-12]), np.full(2, 5.0))
+    found = Inference(np.ones(2), method, "").rows(np.eye(2))
+    np.testing.assert_array_equal(found.se, [2.0, np.nan])
+    lower, upper = found.limits()
+    assert np.isnan([found.t[1], found.p[1], lower[1], upper[1]]).all()

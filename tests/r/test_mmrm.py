@@ -173,8 +173,20 @@ def test_it_travels_and_is_saved(data: Any, tmp_path: Any) -> None:
     fit = fitted(data, covariance="csh")
     again = pickle.loads(pickle.dumps(fit))
     assert again.covariance == fit.covariance and again.cov_visits.equals(fit.cov_visits)
+    for save in (fit.save, fit.snapshot.save):
+        save(tmp_path / "mmrm.zip")
+        loaded = rb.load(tmp_path / "mmrm.zip")
+        assert type(loaded) is type(fit) and loaded.covariance == fit.covariance
+        pd.testing.assert_frame_equal(loaded.cov_visits, fit.cov_visits)
+        pd.testing.assert_frame_equal(loaded.anova(), fit.anova())
+
+
+def test_visits_that_are_dates_are_text_in_a_file(data: Any, tmp_path: Any) -> None:
+    fit = fitted(data.assign(visit=KINDS["dates"](data["visit"])), covariance="csh")
     fit.save(tmp_path / "mmrm.zip")
-    pd.testing.assert_frame_equal(rb.load(tmp_path / "mmrm.zip").anova(), fit.anova())
+    cov = rb.load(tmp_path / "mmrm.zip").cov_visits
+    np.testing.assert_array_equal(cov, fit.cov_visits)
+    assert list(cov.index) == list(map(str, fit.cov_visits.index))
 
 
 def test_names_with_spaces_and_clusters_by_them(data: Any) -> None:

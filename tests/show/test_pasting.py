@@ -65,6 +65,27 @@ def test_every_table_can_be_pasted_without_other_packages(name: str) -> None:
     assert frame.to_html().count("<tr>") == 1 + len(frame)
 
 
+def test_markdown_keeps_the_lines_of_a_text_apart() -> None:
+    check = crosschecked(shown("nested"))
+    for report, first in ((named("slope").summary(), "rows:"), (check, "C:")):
+        (line,) = [x for x in report.to_markdown().splitlines() if first in x]
+        assert line.endswith("  ")
+    markdown = pytest.importorskip("markdown_it").MarkdownIt()
+    rendered = markdown.render(check.to_markdown())
+    assert rendered.count("<br") == len(check.findings) and check.verdict in rendered
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "latex"])
+@pytest.mark.parametrize("name", [*REPORTS, *FRAMES])
+def test_with_a_path_it_is_a_file(name: str, form: str, tmp_path: Path) -> None:
+    shown = {**REPORTS, **FRAMES}[name]()
+    for path in (tmp_path / "a", str(tmp_path / "b")):
+        assert getattr(shown, f"to_{form}")(path) is None
+        written = Path(path).read_text("utf-8")
+        assert written.endswith(getattr(shown, f"to_{form}")())
+        assert written.startswith('<!doctype html>\n<meta charset="utf-8">') == (form == "html")
+
+
 def test_excel_keeps_numbers_as_numbers(tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
     table = named("slope").varcomp_vcov().to_frame()
@@ -132,7 +153,7 @@ def test_tidy_shows_estimate_and_p_in_columns() -> None:
     head, *rows = repr(fit.tidy()).splitlines()
     assert head.split() == "group term estimate std_error statistic df p_value".split()
     cells = rows[1].split()
-    assert cells[2] == "age" and float(cells[3]) == pytest.approx(fit.params["age"], rel=1e-3)
+    assert cells[1] == "age" and float(cells[2]) == pytest.approx(fit.params["age"], rel=1e-3)
     assert float(cells[-1]) == pytest.approx(fit.pvalues["age"], rel=1e-2)
     assert "conf_method: t, 95%, containment (nlme); Wald" in repr(fit.tidy())
 
@@ -152,6 +173,57 @@ def test_what_is_made_of_a_table_prints_like_one_and_wider_pages_show_more() -> 
         assert repr(tidy) == repr(pd.DataFrame(tidy).to_string()).strip("'").replace("\\n", "\n")
     with pd.option_context("display.width", 30):
         assert set(tidy.columns) <= set(re.findall(r"\w+", repr(tidy)))
+
+
+def intervals() -> pd.DataFrame:
+    """Too wide for any page: numbers, a column that says the same everywhere, long notes."""
+    names = [f"Tau.subject.cov(the_age_at_visit,(Intercept)){k}" for k in range(3)]
+    numbers = {"lower": [-1.234567, 0.1, 2], "estimate": 1234.5678, "upper": [2e3, 3e3, 4e3]}
+    notes = ["", "why " * 50, ""]
+    given = {"component": names, "method": "satterthwaite", **numbers, "level": 0.95}
+    return ResultFrame({**given, "note": notes})
+
+
+def test_a_wide_table_is_one_block_with_its_notes_below() -> None:
+    with pd.option_context("display.width", 76):
+        printed = repr(intervals())
+    assert max(map(len, printed.splitlines())) <= 76 and "\\" not in printed
+    head, *rows = printed.splitlines()
+    assert head.split() == ["component", "lower", "estimate", "upper"]
+    assert rows[0].split() == [
+        "Tau.subject.cov(the_age_at_visit,(Intercept))0",
+        "-1.235",
+        "1235",
+        "2000",
+    ]
+    assert rows[3:5] == ["method: satterthwaite", "level: 0.95"]
+    assert rows[5].startswith("note on Tau.subject.cov(the_age_at_visit,(Intercept))1 satterth")
+    assert "".join(rows[5:]).count("why") == 50
+
+
+def test_what_is_wider_still_names_what_it_leaves_out() -> None:
+    values = {f"fixed.a long coefficient{k}": [1.5, 2.5] for k in range(30)}
+    frame = ResultFrame({"outcome": ["a", "b"], "converged": [True, True], **values})
+    printed = repr(frame)
+    assert width(frame) <= 80 and "\\" not in printed
+    head, *_ = printed.splitlines()
+    assert head.split()[0] == "outcome" and "coefficient0" in head
+    assert "converged" in printed and "(not shown: " in printed and "more)" in printed
+    assert "why" in repr(intervals()[["note"]]).splitlines()[2]  # a column stays
+    twice = ResultFrame(pd.concat([pd.DataFrame(frame)] * 2, axis=1))
+    assert width(twice) <= 80
+
+
+def test_row_numbers_and_t_go_before_the_degrees_of_freedom() -> None:
+    arms = trial.fit().means("arm", by="visit").contrasts()
+    brief = [c for c in arms if c != "t"]
+    with pd.option_context("display.width", 62):
+        head, first, *_, last = repr(arms).splitlines()
+    assert head.split() == brief and first.split()[0] == "A"
+    assert last == "(not shown: t)"
+    with pd.option_context("display.width", 50):
+        head = repr(arms).splitlines()[0].split()
+    assert "df" in head and "lower" not in head
 
 
 # --- what they are --------------------------------------------------------------------------

@@ -72,7 +72,8 @@ class Rows:
     Attributes
     ----------
     estimate, se, df : (q,) arrays
-        ``df`` is infinite where the normal distribution serves.
+        ``df`` is infinite where the normal distribution serves; ``se`` is NaN where the adjusted
+        variance is negative, as that of a model that is not identified can be.
     t, p : (q,) arrays
         Of the hypothesis that the combination equals its right-hand side; p is NaN where there
         are no positive degrees of freedom.
@@ -125,7 +126,8 @@ class Inference:
         """
         rows = rows_of(L, len(self.beta))
         estimate = rows @ self.beta
-        se = np.sqrt(np.einsum("qi,ij,qj->q", rows, self.vcov, rows))
+        variance = np.einsum("qi,ij,qj->q", rows, self.vcov, rows)
+        se = np.sqrt(np.where(variance >= 0, variance, np.nan))  # of what is not identified
         df = self.method.row_df(rows)
         t = (estimate - np.asarray(rhs, float)) / se
         return Rows(estimate, se, df, t, t_tails(t, df))
