@@ -189,3 +189,21 @@ def test_a_function_may_ask_for_estimates_by_name(plain: Any) -> None:
     assert by_name.cov.to_numpy() == pytest.approx(by_place.cov.to_numpy(), rel=1e-9)
     with pytest.raises(KeyError, match="nobody"):
         rb.delta_method(lambda b: b["nobody"], plain.params, cov)
+
+
+def test_two_coefficients_of_one_name_are_not_taken_for_one() -> None:
+    data = _data().assign(a=np.tile(["a", "bx"], 30), ab=np.tile(["a", "a", "x"], 20))
+    fit = rb.lme("y ~ a + ab", data, "~ 1 | g")
+    told = "'abx' names two coefficients: rename a column, or a level of a factor"
+    for asked in (
+        lambda: fit.test("abx = 0"),
+        lambda: fit.derive("beta(abx) / sigma"),
+        lambda: fit.effect_size({"abx": 1.0}, {"sigma_sq": 1.0}),
+        fit.coef,
+    ):
+        with pytest.raises(SpecError, match=told):
+            asked()
+    for engine in ("nlme", "native"):
+        table = rb.lme_many("y ~ a + ab", data, "~ 1 | g", engine=engine, progress=False)
+        assert table.reason.tolist() == [told]
+    assert fit.test([0, 0, 1]).df_num == 1
