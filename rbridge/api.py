@@ -157,5 +157,7 @@ def load(path: str | PathLike[str]) -> LmeResults:
     ------
     SnapshotError
         The file holds no snapshot.
+    NoFileError
+        There is no such file.
     """
     return LmeResults(FitSnapshot.load(path))
