@@ -116,7 +116,9 @@ def check_one_each(names: Sequence[str], used: Iterable[str] | None = None) -> N
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The known word most like this one; empty where none is alike (see :mod:`difflib`)."""
-    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
+    words = list(known)
+    same = next((each for each in words if each.casefold() == word.casefold()), "")
+    return same or next(iter(difflib.get_close_matches(word, words, 1, cutoff)), "")
 
 
 def did_you_mean(word: str, known: Iterable[str], *, quote: bool = True) -> str:
