@@ -380,6 +380,14 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
             "varPower(form = ~ t, fixed = 0.5)",
         )
     ),
+    (
+        DataError,
+        "column 't': 1 stands twice for g/s '4/b', and corSymm needs",
+        {
+            "correlation": "corSymm(form = ~ t | g/s)",
+            "data": frame(s=["a", "b", "b"] * 4, t=[1, 1, 2] * 3 + [1, 1, 1]),
+        },
+    ),
     (FormulaError, "random needs a '~' and no brackets: '~ 1 \\| g'", {"random": "(1|g)"}),
     (FormulaError, "random needs a '~' and no brackets: '~ x \\| g'", {"random": "x | g"}),
 ]

@@ -302,7 +302,10 @@ def _check_once(
         return
     if not isinstance(form.rhs, Name):
         return
-    time, within = form.rhs.name, max(spec.groupings(), key=len)
+    outer, within = sorted(spec.groupings(), key=len)
+    if within[: len(outer)] != outer:
+        return  # which nlme refuses
+    time = form.rhs.name
     codes = {str(k): groups[name].values for k, name in enumerate(within)}
     twice = pd.DataFrame({**codes, "time": values[time].values}).duplicated().to_numpy()
     if twice.any():

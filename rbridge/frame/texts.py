@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..model.formula import Call, Name, Node
+from ..model.formula import Call, Name, Node, quoted
 from ..model.spec import ModelSpec
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
@@ -24,7 +24,8 @@ def doubts(spec: ModelSpec, data: pd.DataFrame) -> Iterator[str]:
         if name in data and is_of_text(data[name]):
             counts = {str(text): int(n) for text, n in data[name].value_counts().items()}
             if told := _told(counts):
-                yield f"column {name!r} is text, {told[0]}, and taken as a factor{told[1]}"
+                what = f"column {name!r} is text, {told[0]}, and taken as a factor"
+                yield f"{what}; {told[1]}, or write factor({quoted(name)})"
 
 
 def is_of_text(series: pd.Series) -> bool:
@@ -56,15 +57,15 @@ def _read(node: Node) -> Iterator[str]:
 
 
 def _told(counts: Mapping[str, int]) -> tuple[str, str] | None:
-    """What the texts are, and which are no numbers; None where they may be names or codes."""
+    """What the texts are, and what to do with which; None where they may be names or codes."""
     others = {text: n for text, n in counts.items() if not _NUMBER.fullmatch(text)}
     numbers = len(counts) - len(others)
     if others and all(map(_COMMA.fullmatch, others)) and len(counts) >= _FEWEST:
-        return "numbers with a decimal comma", f": such as {next(iter(others))!r}"
+        return "numbers with a decimal comma", f"put a point into {next(iter(others))!r}"
     if others and (_mostly(numbers, len(counts)) or _marks(others, numbers)):
         shown = ", ".join(f"{text!r} ({n})" for text, n in list(others.items())[:_SHOWN])
         more = ", …" if len(others) > _SHOWN else ""
-        return "nearly all of it numbers", f"; not a number: {shown}{more}"
+        return "nearly all of it numbers", f"not a number: {shown}{more}: make it missing"
     return None
 
 

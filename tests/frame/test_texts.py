@@ -10,7 +10,9 @@ from rbridge.frame.texts import doubts
 from rbridge.model.spec import gls_spec, lme_spec
 
 MOSTLY = "column 'x' is text, nearly all of it numbers, and taken as a factor; not a number: "
-COMMAS = "column 'x' is text, numbers with a decimal comma, and taken as a factor: such as "
+COMMAS = (
+    "column 'x' is text, numbers with a decimal comma, and taken as a factor; put a point into "
+)
 
 
 def said(x: list[str | None], formula: str = "y ~ x") -> list[str]:
@@ -29,8 +31,9 @@ def said(x: list[str | None], formula: str = "y ~ x") -> list[str]:
     ],
 )
 def test_what_is_said(x: list[str | None], told: str) -> None:
-    assert said(x) == [told]
-    assert said(x, "y ~ log(x) + x:x") == [told]
+    advice = ": make it missing" * told.startswith(MOSTLY) + ", or write factor(x)"
+    assert said(x) == [told + advice]
+    assert said(x, "y ~ log(x) + x:x") == [told + advice]
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,5 @@ def test_only_predictors_that_no_word_makes_a_factor() -> None:
     assert not list(doubts(lme_spec("y ~ 1", "~ 1 | g"), data))
     assert len(list(doubts(lme_spec("y ~ 1", "~ x | g"), data))) == 1
     assert len(list(doubts(gls_spec("y ~ x"), data.astype({"x": "string"})))) == 1
+    spaced = data.rename(columns={"x": "my age"})
+    assert "write factor(`my age`)" in next(doubts(gls_spec("y ~ `my age`"), spaced))

@@ -216,7 +216,9 @@ def test_text_that_was_meant_as_numbers_is_said_and_kept(engine: str, tmp_path: 
     with pytest.warns(RWarning, match=told) as caught:
         fit = rb.lme("y ~ k", data, "~ 1 | g", engine=engine)
     assert [w.filename for w in caught] == [__file__]
-    assert len(fit.params) == 7 and fit.warnings_ == (f"{told} (9)",)
+    assert len(fit.params) == 7 and fit.warnings_ == (
+        f"{told} (9): make it missing, or write factor(k)",
+    )
     fit.save(tmp_path / "fit")
     assert rb.load(tmp_path / "fit").warnings_ == fit.warnings_
     with pytest.warns(RWarning, match=told) as caught:
