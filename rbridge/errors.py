@@ -35,6 +35,14 @@ class DataError(RBridgeError, ValueError):
     """The data cannot serve the model; the message names the column."""
 
 
+class FileError(RBridgeError, OSError):
+    """A file that cannot be written or read; the message has its path as given."""
+
+
+class NoFileError(FileError, FileNotFoundError):
+    """There is no such file, or no folder to write it in."""
+
+
 class InstallationError(RBridgeError, RuntimeError):
     """Something that rbridge needs is not installed, or does not fit what is."""
 

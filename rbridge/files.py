@@ -68,9 +68,11 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.filename == beside:
+            error.filename = os.fspath(path)  # the other name says nothing to anybody
         raise
     _sync_folder(os.path.dirname(target))
 

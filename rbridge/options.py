@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from numbers import Real
 from typing import ParamSpec, TypeVar
@@ -101,9 +101,24 @@ def told_of_others(**words: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return told
 
 
+def check_one_each(names: Sequence[str], used: Iterable[str] | None = None) -> None:
+    """Refuse a name that several coefficients have; of those ``used``, where not all are.
+
+    Level ``bx`` of ``a`` and level ``x`` of ``ab`` both give ``abx``.
+    """
+    for name in dict.fromkeys(names if used is None else used):
+        count = names.count(name)
+        if count > 1:
+            how_many = "two" if count == 2 else str(count)
+            advice = "rename a column, or a level of a factor"
+            raise SpecError(f"{name!r} names {how_many} coefficients: {advice}")
+
+
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The known word most like this one; empty where none is alike (see :mod:`difflib`)."""
-    return next(iter(difflib.get_close_matches(word, list(known), 1, cutoff)), "")
+    words = list(known)
+    same = next((each for each in words if each.casefold() == word.casefold()), "")
+    return same or next(iter(difflib.get_close_matches(word, words, 1, cutoff)), "")
 
 
 def did_you_mean(word: str, known: Iterable[str], *, quote: bool = True) -> str:

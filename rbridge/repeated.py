@@ -25,17 +25,22 @@ from .r.nlme import Fitted
 from .results import LmeResults
 
 SHORT = {
-    "us": "unstructured",
+    "us": "unstructured",  # as nlme's kin has it; un, ar(1) … as SAS
+    "un": "unstructured",
     "toep": "toeplitz",
     "toeph": "heterogeneous toeplitz",
+    "ar(1)": "autoregressive",
+    "arh(1)": "heterogeneous autoregressive",
     "ar1": "autoregressive",
     "ar1h": "heterogeneous autoregressive",
     "cs": "compound symmetry",
     "csh": "heterogeneous compound symmetry",
     "id": "independent",
+    "vc": "independent",
+    "un(1)": "heterogeneous independent",
     "diag": "heterogeneous independent",
 }
-COVARIANCES = tuple(SHORT.values())
+COVARIANCES = tuple(dict.fromkeys(SHORT.values()))
 HETEROGENEOUS = "heterogeneous "
 VISIT = "visit number"  # the column of the visits' positions that is added to the data
 
@@ -126,7 +131,8 @@ def mmrm(
         ``unstructured`` (``us``), ``toeplitz`` (``toep``), ``autoregressive`` (``ar1``),
         ``compound symmetry`` (``cs``), ``independent`` (``id``), and with ``heterogeneous ``
         before the last four words (``toeph``, ``ar1h``, ``csh``, ``diag``) a variance for each
-        visit. Of a list the first that converges is taken.
+        visit; SAS's ``un``, ``ar(1)``, ``arh(1)``, ``vc``, ``un(1)`` too. Of a list the first that
+        converges is taken.
     group : str, optional
         Column whose groups have their own variances; the correlations are common to all, for
         nlme has no correlation by group.
@@ -182,6 +188,8 @@ def load(path: str | PathLike[str]) -> LmeResults:
     ------
     SnapshotError
         The file holds no snapshot.
+    NoFileError
+        There is no such file.
     """
     snapshot = FitSnapshot.load(path)
     if snapshot.visits is None:
@@ -199,8 +207,17 @@ def _names(covariance: Any) -> list[str]:
     asked = [covariance] if isinstance(covariance, str) else covariance
     if not isinstance(asked, (list, tuple)) or not asked:
         raise SpecError(f"covariance takes a name or a list of names, not {covariance!r}")
-    names = [SHORT.get(name, name) if isinstance(name, str) else name for name in asked]
-    return [one_of(name, COVARIANCES, "covariance") for name in names]
+    words = [name.lower() if isinstance(name, str) else name for name in asked]
+    names = [SHORT.get(name, name) if isinstance(name, str) else name for name in words]
+    return [one_of(name, COVARIANCES, "covariance", shown=_with_short()) for name in names]
+
+
+def _with_short() -> list[str]:
+    """``unstructured (us, un)``, and so on."""
+    short: dict[str, list[str]] = {}
+    for word, name in SHORT.items():
+        short.setdefault(name, []).append(word)
+    return [f"{name} ({', '.join(words)})" for name, words in short.items()]
 
 
 def _complete(formula: str, data: pd.DataFrame, columns: Sequence[Any]) -> pd.Series:

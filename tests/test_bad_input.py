@@ -240,7 +240,6 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     (DataError, "no rows", {"data": frame().iloc[:0]}),
     (DataError, "no columns", {"data": pd.DataFrame(index=range(3))}),
     (DataError, "no column 'z' \\(columns", {"fixed": "y ~ z"}),
-    (DataError, "no column 'Y'", {"fixed": "Y ~ x"}),
     (DataError, "no column 'h'", {"random": "~ 1 | h"}),
     (DataError, "no column 'time'", {"correlation": "corAR1(form = ~ time | g)"}),
     (DataError, "no column 'v'", {"weights": "varPower(form = ~ v)"}),
@@ -299,7 +298,7 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
     ),
     (DataError, "'x' has a level written like", {"data": frame(x=["rbv0001x", "b"] * 6)}),
     # the response and the groups
-    (DataError, "response 's' must be numeric, not factor", {"fixed": "s ~ x"}),
+    (DataError, "response 's' must be numeric, not text such as 'a'", {"fixed": "s ~ x"}),
     (
         DataError,
         "response 'b' must be numeric, not logical",
@@ -332,8 +331,73 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
             "na_action": "raise",
         },
     ),
-    (DataError, "no complete rows", {"data": frame(x=ONE * np.nan)}),
+    (
+        DataError,
+        "no complete rows: 'x' misses every value",
+        {"data": frame(x=ONE * np.nan, y=[None, *range(11)])},
+    ),
+    (
+        DataError,
+        "no complete rows: every row misses a value in 'y', 'x'",
+        {"data": frame(y=[1.0, None] * 6, x=[None, 1.0] * 6)},
+    ),
+    (DataError, "column 'y' is the same in every row: nothing to fit", {"data": frame(y=ONE * 5)}),
+    (
+        DataError,
+        "column 'y' is the same in every row",
+        {"data": frame(y=[0.0] * 11 + [None]), "kind": "gls"},
+    ),
+    (
+        DataError,
+        "no column 'g': it is in the index, use data.reset_index\\(\\)",
+        {"data": frame().set_index("g")},
+    ),
+    (DataError, "no column 'Y'; did you mean 'y'\\?", {"fixed": "Y ~ x"}),
+    (
+        DataError,
+        "column 't': 0 stands twice for g '2', and corAR1 needs each time once",
+        {"correlation": "corAR1(form = ~ t | g)", "data": frame(t=[0, 1, 2, 0, 0, *range(1, 8)])},
+    ),
+    (
+        DataError,
+        "column 'x': 0.5 stands twice for g/s '1/a', and corCAR1 needs",
+        {
+            "random": "~ 1 | g/s",
+            "correlation": "corCAR1(form = ~ x | g)",
+            "data": frame(x=[0.5, 0.5, *range(10)], g=[1, 1, 1, 2, 2, 2] * 2, s=["a", "a"] * 6),
+        },
+    ),
+    (
+        DataError,
+        "column 't': 1 stands twice in the data, and corARMA",
+        {"kind": "gls", "correlation": "corARMA(form = ~ t, p = 1)", "data": frame(t=[1] * 12)},
+    ),
+    *(
+        (DataError, "column 't' has zeros, at which the variance of var.* is 0", {"weights": w})
+        for w in (
+            *("varPower(form = ~ t)", "varFixed(~ t)", "varPower(form = ~ t | s)"),
+            "varComb(varIdent(form = ~ 1 | s), varPower(form = ~ t))",
+            "varPower(form = ~ t, fixed = 0.5)",
+        )
+    ),
+    (
+        DataError,
+        "column 't': 1 stands twice for g/s '4/b', and corSymm needs",
+        {
+            "correlation": "corSymm(form = ~ t | g/s)",
+            "data": frame(s=["a", "b", "b"] * 4, t=[1, 1, 2] * 3 + [1, 1, 1]),
+        },
+    ),
+    (FormulaError, "random needs a '~' and no brackets: '~ 1 \\| g'", {"random": "(1|g)"}),
+    (FormulaError, "random needs a '~' and no brackets: '~ x \\| g'", {"random": "x | g"}),
 ]
+
+
+def test_a_frame_in_the_formulas_place_is_told() -> None:
+    calls: list[tuple[Any, ...]] = [(rb.lme, "~ 1 | g"), (rb.gls,), (rb.lm_list, "g")]
+    for call, *group in calls:
+        with pytest.raises(FormulaError, match="the formula stands first, then the data"):
+            call(frame(), "y ~ x", *group)
 
 
 @pytest.mark.parametrize("error, message, arguments", BAD, ids=range(len(BAD)))

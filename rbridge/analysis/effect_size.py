@@ -14,7 +14,7 @@ from ..core.arrays import Array
 from ..core.fixed_effects.effect_size import StandardisedDifference, standardised_difference
 from ..errors import SpecError
 from ..fit.components import Fit
-from ..options import did_you_mean, one_of
+from ..options import check_one_each, did_you_mean, one_of
 from ..show.report import Report, Reported
 
 Weights = Union[Mapping[str, float], pd.Series, ArrayLike]
@@ -130,6 +130,7 @@ def _weights(given: Any, name: str, labels: Sequence[str]) -> Array:
             if label not in labels:
                 hint = did_you_mean(str(label), labels) or f" (there are {_list(labels)})"
                 raise SpecError(f"{name}: there is no {label!r}{hint}")
+        check_one_each(labels, given.keys())
         given = [given.get(label, 0.0) for label in labels]
     try:
         weights: Array = np.atleast_1d(np.asarray(given, dtype=float))

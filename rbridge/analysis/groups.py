@@ -15,7 +15,7 @@ from ..core.snapshot import FitSnapshot
 from ..errors import SpecError
 from ..fit.components import Fit
 from ..fit.regression import group_labels
-from ..options import check_share, closest
+from ..options import check_one_each, check_share, closest
 from .given import given
 
 _SHOWN = 8  # groups in a message
@@ -39,10 +39,11 @@ def coef(fit: Fit, level: int | str | None = None) -> pd.DataFrame:
     Raises
     ------
     SpecError
-        A gls fit, which has no groups; another level.
+        A gls fit, which has no groups; another level; two coefficients of one name.
     """
     snapshot, number = fit.snapshot, _level(fit, level)
     effects = [name for each in snapshot.levels[:number] for name in each.names]
+    check_one_each(snapshot.coef_names)
     columns = list(dict.fromkeys([*snapshot.coef_names, *effects]))
     own = snapshot.levels[number - 1]
     fixed = dict(zip(snapshot.coef_names, snapshot.beta))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core.arrays import Array
 from ..errors import SpecError
-from ..options import did_you_mean
+from ..options import check_one_each, did_you_mean
 
 HypothesisLike = Union[str, Mapping[str, float], pd.Series, pd.DataFrame, Sequence[Any], Array]
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -63,6 +63,7 @@ def _from_frame(what: pd.DataFrame, coefficients: Sequence[str]) -> HypothesisRo
     for name in what.columns:
         if name not in coefficients:
             raise SpecError(_unknown(str(name), coefficients))
+    check_one_each(coefficients, what.columns)
     if not what.columns.is_unique:
         twice = what.columns[what.columns.duplicated()][0]
         raise SpecError(f"the hypothesis has a column {twice!r} twice")
@@ -135,7 +136,7 @@ class _Equations:
             return "name", self._known(name), len(name) + 2
         for name in self._longest_first:
             if rest.startswith(name) and not _WORD.match(rest[len(name) :]):
-                return "name", self._names.index(name), len(name)
+                return "name", self._known(name), len(name)
         if number := _NUMBER.match(rest):
             if not _WORD.match(rest[number.end() :]):
                 return "number", float(number[0]), number.end()
@@ -148,6 +149,7 @@ class _Equations:
     def _known(self, name: str) -> int:
         if name not in self._names:
             raise SpecError(_unknown(name, self._names))
+        check_one_each(self._names, [name])
         return self._names.index(name)
 
     def _take(self, *kinds: str) -> str:

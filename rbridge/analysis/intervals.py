@@ -25,7 +25,7 @@ from ..fit.vcov import METHODS as VCOV_METHODS
 from ..fit.vcov import SOURCES, VarcompVcov
 from ..many.profiles import profiles
 from ..many.progress import Progress
-from ..options import one_of
+from ..options import check_share, did_you_mean, one_of
 from ..show.result_frame import ResultFrame
 from .derive import derived, values
 
@@ -108,10 +108,11 @@ def interval_table(
     """
     if isinstance(methods, str):
         methods = [methods]
-    unknown = [name for name in methods if name not in METHODS]
-    if unknown or not 0 < level < 1:
-        known = ", ".join(METHODS)
-        raise SpecError(f"methods are {known}, level lies in (0, 1); got {unknown}, {level}")
+    for name in methods:
+        if name not in METHODS:
+            hint = did_you_mean(str(name), METHODS)
+            raise SpecError(f"methods has no {name!r}{hint} (known: {', '.join(METHODS)})")
+    check_share(level)
     one_of(vcov, VCOV_METHODS, "vcov")
     components, estimates = _components(fit)
     request = _Request(fit, components, level, vcov, bootstrap, n_jobs, progress)

@@ -17,7 +17,8 @@ from ..fit.components import Fit
 from ..frame.columns import as_factor, column, drop_unused
 from ..frame.design import check_columns
 from ..frame.incoming import FrameLike, as_frame
-from ..model.formula import parse_formula
+from ..frame.texts import doubts
+from ..model.formula import check_no_frame, parse_formula
 from ..model.spec import gls_spec
 from ..model.structure_text import formula_text
 from ..model.structures import pdLogChol
@@ -65,13 +66,15 @@ def lm_list(
     Warns
     -----
     RWarning
-        Groups whose rows do not determine every coefficient: ``.notes`` says which.
+        Groups whose rows do not determine every coefficient: ``.notes`` says which. A predictor
+        that is text, nearly all of it numbers.
 
     Notes
     -----
     Bases (``poly``, ``ns``) and the levels of factors are those of all rows, so that coefficients
     mean the same in every group; nlme makes them anew in each.
     """
+    check_no_frame(formula)
     fixed, group = _parts(formula, group)
     data = as_frame(data)
     check_columns(data, [group])
@@ -79,7 +82,10 @@ def lm_list(
     present = data[~factor.missing]
     if present.empty:
         raise DataError(f"column {group!r} has no data: every value is missing")
-    snapshot, _ = prepare(gls_spec(fixed, contrasts=dict(contrasts or {})), present)
+    spec = gls_spec(fixed, contrasts=dict(contrasts or {}))
+    snapshot, _ = prepare(spec, present)
+    for text in doubts(spec, present):
+        warnings.warn(text, RWarning, stacklevel=2)
     factor = drop_unused(factor.take(np.flatnonzero(~factor.missing)[snapshot.rows]))
     rows = [np.flatnonzero(factor.values == code) for code in range(len(factor.levels))]
     fits = {

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import SnapshotError
+from ..errors import FileError, NoFileError, SnapshotError
 from ..files import written_whole
 from .archive import UNREADABLE, check_size, decode, encode, read_array
 from .arrays import Array
@@ -433,10 +433,21 @@ class FitSnapshot:
         return len(self.y)
 
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
-        """Write the snapshot, whole or not at all: a zip of arrays and JSON, no pickle."""
+        """Write the snapshot, whole or not at all: a zip of arrays and JSON, no pickle.
+
+        Raises
+        ------
+        FileError
+            It cannot be written.
+        """
         if isinstance(path, (str, PathLike)):
-            with written_whole(path) as file:
-                self.save(file)
+            try:
+                with written_whole(path) as file:
+                    self.save(file)
+            except FileNotFoundError:
+                raise NoFileError(f"{path}: there is no such folder to write to") from None
+            except OSError as error:
+                raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
             return
         arrays: list[Array] = []
 
@@ -459,6 +470,8 @@ class FitSnapshot:
         ------
         SnapshotError
             The file is not a snapshot of this format, or its parts do not fit together.
+        NoFileError
+            There is none.
         """
 
         try:
@@ -467,7 +480,7 @@ class FitSnapshot:
                 meta = json.loads(archive.read("snapshot.json"))
                 return _revived(meta, partial(read_array, archive))
         except FileNotFoundError:
-            raise
+            raise NoFileError(f"{path}: there is no such file") from None
         except SnapshotError as error:
             raise SnapshotError(f"{path}: {error}") from None
         except UNREADABLE as error:

@@ -37,6 +37,8 @@ def _table(path: Path, sep: str) -> pd.DataFrame:
             raise DataError(f"{path}: line {line} {what}")
     options: dict[str, Any] = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
     header = pd.read_csv(BytesIO(content), sep=sep, **options).iloc[0]
+    if len(header) == 1:
+        _check_separator(path, header.iloc[0], sep)
     twice = header[header.duplicated() & (header != "")]
     if len(twice):  # pandas would call the second one x.1
         raise DataError(f"{path}: the header names {twice.iloc[0]!r} twice: rename or drop one")
@@ -44,6 +46,22 @@ def _table(path: Path, sep: str) -> pd.DataFrame:
     if _longer_than_header(content, sep):  # pandas would shift the columns by one
         raise DataError(f"{path}: rows have more fields than the header: name every column")
     return frame
+
+
+SEPARATORS = {
+    ";": "save it with commas between fields and points in numbers, or read it with "
+    "pd.read_csv(…, sep=';', decimal=',')",
+    "\t": "name it .tsv",
+    ",": "name it .csv",
+}
+
+
+def _check_separator(path: Path, header: str, sep: str) -> None:
+    """Other marks than the ending says would make one column of all."""
+    for mark, advice in SEPARATORS.items():
+        if mark in header and mark != sep:
+            what = "tabs" if mark == "\t" else repr(mark)
+            raise DataError(f"{path}: its fields are separated by {what}: {advice}")
 
 
 def _longer_than_header(content: bytes, sep: str) -> bool:
@@ -79,6 +97,9 @@ def read_data(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: pandas needs another package to read this: {error}") from None
     except DataError:
         raise
+    except UnicodeDecodeError:
+        advice = "save it as UTF-8, or convert it: iconv -f latin1 -t utf-8 old.csv > new.csv"
+        raise DataError(f"{path}: is no UTF-8 text: {advice}") from None
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
 

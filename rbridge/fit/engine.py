@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
 from ..core.snapshot import FitSnapshot
-from ..frame.design import Design
+from ..errors import RWarning
+from ..frame.design import Design, build_design
+from ..frame.texts import doubts
 from ..model.spec import ModelSpec
 from ..options import ENGINES, one_of
 from ..r import nlme
@@ -35,13 +39,26 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, engine: str = "nlme") -> F
         Another engine; and as :func:`rbridge.r.nlme.fit`.
     """
     one_of(engine, ENGINES, "engine", quote=True)
+    design = data if isinstance(data, Design) else build_design(spec, data)
+    told = () if isinstance(data, Design) else tuple(doubts(spec, data))
+    for text in told:
+        warnings.warn(text, RWarning, stacklevel=5)
     if engine == "nlme":
-        return nlme.fit(spec, data)
-    prepared, design = prepare(spec, data)
+        return _noted(nlme.fit(spec, design), told)
+    prepared, _ = prepare(spec, design)
     if engine == "pinned":
-        return fit_held(spec, prepared, design)
+        return _noted(fit_held(spec, prepared, design), told)
     snapshot = fit_here(spec, prepared, design)
-    return Fitted(snapshot, LateHandle(partial(_held, spec, snapshot, design)), design)
+    handle = LateHandle(partial(_held, spec, snapshot, design))
+    return _noted(Fitted(snapshot, handle, design), told)
+
+
+def _noted(fitted: Fitted, told: tuple[str, ...]) -> Fitted:
+    """The fit with what was said of its data among its warnings."""
+    if not told:
+        return fitted
+    said = (*told, *fitted.snapshot.warnings)
+    return replace(fitted, snapshot=replace(fitted.snapshot, warnings=said))
 
 
 def _held(spec: ModelSpec, snapshot: FitSnapshot, design: Design) -> nlme.ModelHandle:

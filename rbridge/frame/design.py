@@ -19,6 +19,7 @@ from ..options import did_you_mean
 from .columns import Column, as_factor, column, drop_unused
 from .incoming import FrameLike, as_frame, why_unconverted
 from .names import TOKEN, Names
+from .texts import is_of_text, no_number
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def build_design(spec: ModelSpec, data: FrameLike) -> Design:
     order = _sort_order(spec, data, groups)
     if order is not None:
         values, groups, rows = _taken(values, order), _taken(groups, order), rows[order]
-    _check_response(spec, values)
+    _check_response(spec, data, values)
     _check_codes(spec, data, values)
     values = {name: drop_unused(col) for name, col in values.items()}
     groups = {name: drop_unused(col) for name, col in groups.items()}
@@ -70,6 +71,8 @@ def build_design(spec: ModelSpec, data: FrameLike) -> Design:
     _check_groups(spec, groups, len(rows))
     _check_joined(spec, groups)
     _check_times(spec, values)
+    _check_once(spec, values, groups)
+    _check_zeros(spec, values)
     names = Names.of(values, groups)
     columns = {names.value[k]: c for k, c in values.items()}
     columns |= {names.group[k]: c for k, c in groups.items()}
@@ -90,10 +93,13 @@ def check_columns(data: pd.DataFrame, needed: Iterable[str]) -> None:
         if not count and (why := why_unconverted(data, name)):
             raise DataError(f"column {name!r} cannot be converted: {why}")
         if not count:
-            raise DataError(_unknown_column(name, list(data.columns)))
+            raise DataError(_unknown_column(name, data))
 
 
-def _unknown_column(name: str, labels: list[Any]) -> str:
+def _unknown_column(name: str, data: pd.DataFrame) -> str:
+    labels: list[Any] = list(data.columns)
+    if name in data.index.names:
+        return f"the data has no column {name!r}: it is in the index, use data.reset_index()"
     if name == ".":
         return "'.' for all other columns is not understood: name the columns"
     texts = [str(label) for label in labels]
@@ -115,9 +121,15 @@ def _complete_rows(spec: ModelSpec, named: Mapping[str, Column], n: int) -> NDAr
     for name in incomplete:
         keep &= ~missing[name]
     if not keep.any():
-        empty = ", ".join(repr(name) for name in incomplete)
-        raise DataError(f"no complete rows: every row misses a value in {empty}")
+        void = [name for name, count in incomplete.items() if count == n]
+        if void:
+            raise DataError(f"no complete rows: {_listed(void)} misses every value")
+        raise DataError(f"no complete rows: every row misses a value in {_listed(incomplete)}")
     return np.flatnonzero(keep)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _sort_order(
@@ -167,7 +179,7 @@ def _check_levels(spec: ModelSpec, values: Mapping[str, Column]) -> None:
             )
 
 
-def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+def _check_response(spec: ModelSpec, data: pd.DataFrame, values: Mapping[str, Column]) -> None:
     """Numbers only: R would fit the codes of a factor, or TRUE and FALSE as 1 and 0."""
     lhs = spec.formula.lhs
     to_number = isinstance(lhs, Call) and lhs.function in ("as.numeric", "as.integer")
@@ -176,7 +188,13 @@ def _check_response(spec: ModelSpec, values: Mapping[str, Column]) -> None:
         if name in values and values[name].kind not in allowed:
             what = "" if isinstance(lhs, Name) else f" in {spec.response}"
             kind = values[name].kind
+            if is_of_text(data[name]):
+                kind = f"text such as {no_number(data[name])!r}"
             raise DataError(f"the response {name!r}{what} must be numeric, not {kind}")
+    if isinstance(lhs, Name) and "sigma" not in spec.control:
+        y = values[lhs.name].values
+        if len(y) > 1 and (y == y[0]).all():
+            raise DataError(f"column {lhs.name!r} is the same in every row: nothing to fit")
 
 
 _TO_CODES = frozenset("as.numeric as.integer ifelse c pmin pmax".split())
@@ -269,6 +287,49 @@ def _check_times(spec: ModelSpec, values: Mapping[str, Column]) -> None:
                 "must hold whole numbers: use corCAR1 for continuous time, or number the times"
             )
             raise DataError(f"column {name!r}, the time of {structure.r_class}, {message}")
+
+
+_ONCE = ("corAR1", "corARMA", "corCAR1", "corSymm", "corNatural")
+
+
+def _check_once(
+    spec: ModelSpec, values: Mapping[str, Column], groups: Mapping[str, Column]
+) -> None:
+    """Each time once in a group of the correlation, which is the inner one of it and random's."""
+    structure = spec.correlation
+    form = structure.formula() if structure else None
+    if structure is None or form is None or structure.r_class not in _ONCE:
+        return
+    if not isinstance(form.rhs, Name):
+        return
+    outer, within = sorted(spec.groupings(), key=len)
+    if within[: len(outer)] != outer:
+        return  # which nlme refuses
+    time = form.rhs.name
+    codes = {str(k): groups[name].values for k, name in enumerate(within)}
+    twice = pd.DataFrame({**codes, "time": values[time].values}).duplicated().to_numpy()
+    if twice.any():
+        row = int(twice.argmax())
+        who = "/".join(groups[name].levels[groups[name].values[row]] for name in within)
+        where = f"for {'/'.join(within)} {who!r}" if within else "in the data"
+        told = f"{structure.r_class} needs each time once in a group"
+        shown = f"{float(values[time].values[row]):g}"
+        raise DataError(f"column {time!r}: {shown} stands twice {where}, and {told}")
+
+
+def _check_zeros(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """nlme ends in riddles where a row's variance is 0 or infinite."""
+    for part in spec.structures():
+        form = part.formula()
+        if part.r_class not in ("varPower", "varFixed") or not form:
+            continue
+        held = getattr(part, "fixed", None)
+        if 0 in (held.values() if isinstance(held, Mapping) else [held]):
+            continue  # |v|^0 is 1 everywhere
+        name = form.rhs.name if isinstance(form.rhs, Name) else ""
+        if name in values and values[name].kind != "factor" and not values[name].values.all():
+            told = f"has zeros, at which the variance of {part.r_class} is 0 or infinite"
+            raise DataError(f"column {name!r} {told}: use varExp or varConstPower")
 
 
 def _check_positions(name: str, col: Column, r_class: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -13,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InstallationError, RBridgeError, SpecError
+from ..errors import InstallationError, RBridgeError, RWarning, SpecError
 from ..fit import engine as engines
 from ..fit.vcov import METHODS
-from ..frame.design import check_columns
+from ..frame.design import build_design, check_columns
 from ..frame.incoming import FrameLike, as_frame
+from ..frame.texts import doubts
 from ..model.formula import Name, variables
 from ..model.spec import ModelSpec, Random, gls_spec, lme_spec
 from ..options import ENGINES, one_of
@@ -51,6 +53,8 @@ class Job:
         The columns that name each fit, one row a fit: the first spec on all groups, then the next.
     se : tuple of str
     engine : str
+    left_out : str
+        Of the rows that belong to no group; may be empty.
     """
 
     data: pd.DataFrame
@@ -59,6 +63,7 @@ class Job:
     labels: pd.DataFrame
     se: tuple[str, ...]
     engine: str
+    left_out: str = ""
 
     def task(self, items: Sequence[int], start: int, stop: int) -> partial[list[FitRow]]:
         """The fits ``items[start:stop]`` with the rows that they need, and no others."""
@@ -101,7 +106,8 @@ def lme_many(
     random : str or dict, optional
         With a formula; without it the models are fitted by gls.
     by : str or list of str, optional
-        Columns whose values make the groups. Rows without a value belong to none.
+        Columns whose values make the groups. Rows without a value belong to none, and are counted
+        in the caption.
     outcomes : list of str, optional
         Each in turn is the response: columns, or expressions such as ``"log(y)"``.
     se : str or list of str
@@ -127,7 +133,8 @@ def lme_many(
         One row a fit: ``model``, ``outcome`` and the columns of ``by`` as far as there are
         several; ``converged``, ``reason`` (why a fit failed, else empty), ``warnings``, ``nobs``,
         ``llf``, ``aic``, ``bic``; the components by label with ``se_<method>.<label>``; the fixed
-        effects as ``fixed.<name>`` with ``se.fixed.<name>``.
+        effects as ``fixed.<name>`` with ``se.fixed.<name>``. ``attrs["caption"]`` counts the rows
+        that belong to no group, where there are any.
 
     Raises
     ------
@@ -146,6 +153,8 @@ def lme_many(
     responses = _responses(outcomes, data)
     job = _job(_of_each(models, responses), data, by, methods, engine)
     n = len(job.labels)
+    for text in _doubts(job):
+        warnings.warn(text, RWarning, stacklevel=2)
     with _opened(file, job) as kept:
         missing = sorted(set(range(n)) - {record.item for record in kept.rows})
         fresh, _ = collect(
@@ -285,7 +294,21 @@ def _job(
     names = names.iloc[np.repeat(np.arange(len(names)), len(groups))].reset_index(drop=True)
     again = groups.iloc[np.tile(np.arange(len(groups)), len(labelled))].reset_index(drop=True)
     specs = [spec for _, spec in labelled]
-    return Job(sorted_data, ends, specs, names.join(again), se, engine)
+    return Job(sorted_data, ends, specs, names.join(again), se, engine, _left_out(data, by))
+
+
+def _left_out(data: pd.DataFrame, by: list[str]) -> str:
+    counts = data[by].isna().sum()
+    missing = ", ".join(f"{name!r} ({n})" for name, n in counts.items() if n)
+    n = int(data[by].isna().any(axis=1).sum())
+    return f"{n} of {len(data)} rows dropped for missing values of {missing}" if n else ""
+
+
+def _doubts(job: Job) -> list[str]:
+    """What is to be said of the data of all fits, once."""
+    models = {spec.beside_response.text: spec for spec in job.specs}
+    said = (text for spec in models.values() for text in doubts(spec, job.data))
+    return list(dict.fromkeys(said))
 
 
 def _columns(specs: Sequence[ModelSpec]) -> list[str]:
@@ -349,7 +372,8 @@ def _fit_one(
     item: int, spec: ModelSpec, data: pd.DataFrame, se: tuple[str, ...], engine: str
 ) -> FitRow:
     try:
-        return row_of(item, engines.fit(spec, data, engine).snapshot, se)
+        design = build_design(spec, data)  # of which all has been said at once
+        return row_of(item, engines.fit(spec, design, engine).snapshot, se)
     except InstallationError:
         raise  # no fit at all could succeed
     except RBridgeError as error:
@@ -364,4 +388,7 @@ def _frame(job: Job, records: Sequence[FitRow]) -> pd.DataFrame:
     labels = job.labels.iloc[[record.item for record in ordered]].reset_index(drop=True)
     about = pd.DataFrame({name: [getattr(r, name) for r in ordered] for name in ABOUT})
     values = pd.DataFrame([dict(record.values) for record in ordered], index=labels.index)
-    return ResultFrame(pd.concat([labels, about, values], axis=1))
+    table = ResultFrame(pd.concat([labels, about, values], axis=1))
+    if job.left_out:
+        table.attrs["caption"] = job.left_out
+    return table

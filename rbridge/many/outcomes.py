@@ -20,6 +20,7 @@ from ..fit.components import Fit
 from ..fit.native import doubtful
 from ..model.formula import Name, variables
 from ..model.spec import ModelSpec
+from ..options import check_one_each
 from ..r.prepare import prepare
 
 Item = tuple[int, ModelSpec, int, int]  # number, model, first row, row after the last
@@ -42,6 +43,7 @@ class FitRow:
 
 def row_of(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
     """The row of a fit."""
+    check_one_each(snapshot.coef_names)  # of which the row could hold one
     fit = Fit(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
     said = list(fit.warnings_)
@@ -120,6 +122,8 @@ def rows_of(
     ``prepared`` is the model, ``n`` (k,) the rows of each fit.
     """
     p, names = prepared.X.shape[1], theta(prepared).names
+    if len(set(prepared.coef_names)) < p:
+        return {}  # as row_of says of each
     k = p + len(names)
     inflation = n / (n - p) if prepared.method == "ML" else np.ones(len(n))
     size = n - p if prepared.method == "REML" else n

@@ -255,6 +255,12 @@ def _check_depth(node: Node, text: str) -> None:
     raise FormulaError(f"the formula is nested too deeply (limit {DEPTH})", text, level[0].pos)
 
 
+def check_no_frame(formula: object) -> None:
+    """Refuse the data in the formula's place, before it is asked for a hash."""
+    if hasattr(formula, "columns"):
+        raise FormulaError("the formula stands first, then the data: ('y ~ x', data, …)")
+
+
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Node:
     """Read one R expression.

@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from ..errors import FormulaError, SpecError
 from ..options import did_you_mean, one_of
-from .formula import Call, Formula, Name, parse, parse_formula, quoted, variables
+from .formula import Call, Formula, Name, check_no_frame, parse, parse_formula, quoted, variables
 from .structure_text import as_structure, formula_text, structure_from_node
 from .structures import CorrelationStructure, Structure, pdLogChol
 
@@ -87,6 +87,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         one_of(self.method, METHODS, "method", quote=True)
         one_of(self.na_action, NA_ACTIONS, "na_action", quote=True)
+        check_no_frame(self.fixed)
         formula = self.formula
         if formula.lhs is None:
             raise FormulaError("the fixed formula needs a response: 'y ~ x'", self.fixed, 0)
@@ -281,6 +282,10 @@ def _random_text(text: str) -> tuple[tuple[str, Structure], ...]:
             raise FormulaError("name the group of every term: list(group = ~ terms)", text, 0)
         terms = (structure_from_node(arg, text, "pdMat") for arg in node.args)
         return tuple(zip(node.keys, terms))
+    inner = node.args[0] if isinstance(node, Call) and node.function == "(" else node
+    if isinstance(inner, Call) and inner.function == "|":  # as lme4 has it
+        left, right = map(formula_text, inner.args)
+        raise FormulaError(f"random needs a '~' and no brackets: '~ {left} | {right}'")
     if isinstance(node, Name):
         raise FormulaError(f"random needs terms and groups: '~ 1 | {node.name}'", text, 0)
     if isinstance(node, Call) and node.function.startswith("pd"):

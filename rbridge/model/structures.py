@@ -239,7 +239,8 @@ class CorrelationStructure(Structure):
     value : float or sequence of float, optional
         Starting value, or the value to hold with ``fixed=True``; nlme's default if absent.
     form : str
-        ``"~ time | subject"``: the covariate, and the groups within which rows correlate.
+        ``"~ time | subject"``: the covariate, and the groups within which rows correlate. A text
+        that starts with ``~`` may stand first: ``rb.corAR1("~ time | subject")``.
     fixed : bool
         Hold the parameters at ``value``.
     """
@@ -250,6 +251,9 @@ class CorrelationStructure(Structure):
     kind: ClassVar[str] = "corStruct"
 
     def __post_init__(self) -> None:
+        if isinstance(self.value, str) and self.value.lstrip()[:1] == "~" and self.form == "~ 1":
+            object.__setattr__(self, "form", self.value)
+            object.__setattr__(self, "value", None)
         formula = self.formula()
         if formula is None or formula.lhs is not None or formula.crossed:
             raise StructureError(f"{self.r_class}(form={self.form!r}): give '~ time | group'")

@@ -63,3 +63,17 @@ def test_frames_series_and_arrays_say_the_same():
         rows_of_hypothesis({"ag": 1.0}, NAMES)
     with pytest.raises(SpecError, match="7 columns"):
         rows_of_hypothesis(np.ones((1, 3)), NAMES)
+
+
+TWICE = ["(Intercept)", "abx", "abx"]  # level bx of a, level x of ab
+
+
+@pytest.mark.parametrize(
+    "what", ["abx = 0", "`abx` = 0", {"abx": 1.0}, pd.DataFrame({"abx": [1.0]})], ids=repr
+)
+def test_a_name_of_two_coefficients_names_none(what):
+    with pytest.raises(SpecError, match="'abx' names two coefficients: rename a column, or"):
+        rows_of_hypothesis(what, TWICE)
+    by_place = rows_of_hypothesis([[0, 0, 1]], TWICE)
+    assert by_place.L.tolist() == [[0, 0, 1]]
+    assert rows_of_hypothesis("(Intercept) = 0", TWICE).L.tolist() == [[1, 0, 0]]

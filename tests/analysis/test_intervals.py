@@ -113,8 +113,8 @@ def test_zero_variance() -> None:
 
 def test_refusals() -> None:
     for options, message in [
-        ({"methods": ["wald", "walt"]}, "walt"),
-        ({"methods": ["wald"], "level": 95}, "level"),
+        ({"methods": ["wald", "walt"]}, "methods has no 'walt'; did you mean 'wald'"),
+        ({"methods": ["wald"], "level": 95}, "^level must lie between 0 and 1, not 95"),
         ({"methods": ["bootstrap-bca"]}, "need bootstrap=fit.bootstrap"),
         ({"methods": ["bootstrap-bca"], "bootstrap": pd.DataFrame({"x": [1]})}, "no column 'Tau"),
     ]:

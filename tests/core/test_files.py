@@ -59,6 +59,13 @@ def test_an_error_half_way_leaves_what_was_there(tmp_path: Path, error: BaseExce
     assert path.read_text() == "old" and names(tmp_path) == ["a.txt"]
 
 
+def test_the_name_that_stands_beside_is_told_to_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "a.txt"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(path, "new")
+    assert caught.value.filename == str(path)
+
+
 def test_a_device_that_is_full(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         write_whole("/dev/full", "new")

@@ -31,7 +31,7 @@ REFUSED = {
     "a longer row": (b"x,y\n1,2\n3,4,5\n", "cannot be read"),
     "a quote without its end": (b'x,y\n1,"2\n', "cannot be read"),
     "nothing": (b"", "cannot be read"),
-    "bytes that are no text": (b"x,y\n\xff,2\n", "cannot be read"),
+    "bytes that are no text": (b"x,y\n\xff,2\n", "is no UTF-8 text: save it as UTF-8"),
 }
 
 
@@ -46,7 +46,22 @@ def test_refused(tmp_path: Path, name: str, ending: str) -> None:
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"id;y\n1;2,5\n", "separated by ';': save it with commas between fields and points in"),
+        (b"id;y\n1;2\n", "separated by ';'"),
+        (b"id\ty\n1\t2\n", "separated by tabs: name it .tsv"),
+    ],
+)
+def test_another_separator_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "data.csv").write_bytes(content)
+    with pytest.raises(DataError, match=told):
+        read_data(tmp_path / "data.csv")
+
+
 READ = {
+    "one column": (b"x\n1\n", {"x": [1]}),
     "plain": (b"x,y\n1,2\n", {"x": [1], "y": [2]}),
     "byte order mark": (b"\xef\xbb\xbfx,y\r\n1,2\r\n", {"x": [1], "y": [2]}),
     "line ends of old Macs": (b"x,y\r1,2\r3,4\r", {"x": [1, 3], "y": [2, 4]}),

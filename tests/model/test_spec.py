@@ -84,6 +84,14 @@ def test_structures_refuse(make, message):
         make()
 
 
+def test_the_form_of_a_correlation_may_stand_first():
+    for cls in (rb.corAR1, rb.corCAR1, rb.corSymm, rb.corExp):
+        assert cls("~ t | g") == cls(form="~ t | g")
+    assert rb.corARMA("~ t | g", p=1) == rb.corARMA(form="~ t | g", p=1)
+    with pytest.raises(SpecError, match="give a number"):
+        rb.corAR1("~ t | g", form="~ s | g")
+
+
 def test_structures_are_values():
     assert rb.corAR1(np.float64(0.5)) == rb.corAR1(0.5)
     assert rb.pdDiag("~ x") != rb.pdIdent("~ x")

@@ -12,7 +12,7 @@ import pytest
 
 import rbridge as rb
 from rbridge.core.snapshot import FitSnapshot
-from rbridge.errors import DataError, FitError, RBridgeError, SnapshotError, SpecError
+from rbridge.errors import DataError, FitError, RBridgeError, RWarning, SnapshotError, SpecError
 from rbridge.model.formula import quoted
 
 NAMES = [
@@ -189,3 +189,52 @@ def test_a_function_may_ask_for_estimates_by_name(plain: Any) -> None:
     assert by_name.cov.to_numpy() == pytest.approx(by_place.cov.to_numpy(), rel=1e-9)
     with pytest.raises(KeyError, match="nobody"):
         rb.delta_method(lambda b: b["nobody"], plain.params, cov)
+
+
+def test_two_coefficients_of_one_name_are_not_taken_for_one() -> None:
+    data = _data().assign(a=np.tile(["a", "bx"], 30), ab=np.tile(["a", "a", "x"], 20))
+    fit = rb.lme("y ~ a + ab", data, "~ 1 | g")
+    told = "'abx' names two coefficients: rename a column, or a level of a factor"
+    for asked in (
+        lambda: fit.test("abx = 0"),
+        lambda: fit.derive("beta(abx) / sigma"),
+        lambda: fit.effect_size({"abx": 1.0}, {"sigma_sq": 1.0}),
+        fit.coef,
+    ):
+        with pytest.raises(SpecError, match=told):
+            asked()
+    for engine in ("nlme", "native"):
+        table = rb.lme_many("y ~ a + ab", data, "~ 1 | g", engine=engine, progress=False)
+        assert table.reason.tolist() == [told]
+    assert fit.test([0, 0, 1]).df_num == 1
+
+
+@pytest.mark.parametrize("engine", ["nlme", "pinned", "native"])
+def test_text_that_was_meant_as_numbers_is_said_and_kept(engine: str, tmp_path: Path) -> None:
+    data = _data().assign(k=[str(i % 6) if i % 7 else "." for i in range(60)])
+    told = "column 'k' is text, nearly all of it numbers, and taken as a factor; not a number: '.'"
+    with pytest.warns(RWarning, match=told) as caught:
+        fit = rb.lme("y ~ k", data, "~ 1 | g", engine=engine)
+    assert [w.filename for w in caught] == [__file__]
+    assert len(fit.params) == 7 and fit.warnings_ == (
+        f"{told} (9): make it missing, or write factor(k)",
+    )
+    fit.save(tmp_path / "fit")
+    assert rb.load(tmp_path / "fit").warnings_ == fit.warnings_
+    with pytest.warns(RWarning, match=told) as caught:
+        table = rb.lme_many("y ~ k", data, "~ 1 | g", by="h", engine=engine, progress=False)
+    assert len(caught) == 1 and len(table) == 2
+    with pytest.warns(RWarning, match=told):
+        rb.lm_list("y ~ k", data, "h")
+
+
+def test_a_path_that_leads_nowhere(plain: Any, tmp_path: Path) -> None:
+    path = tmp_path / "no" / "f.zip"
+    with pytest.raises(FileNotFoundError, match="f.zip: there is no such folder to write to") as no:
+        plain.save(path)
+    assert isinstance(no.value, RBridgeError) and str(no.value).startswith(str(path))
+    with pytest.raises(RBridgeError, match="f.zip: there is no such file") as no:
+        rb.load(path)
+    assert isinstance(no.value, FileNotFoundError)
+    with pytest.raises(RBridgeError, match="/dev/full: cannot be written: No space left"):
+        plain.save("/dev/full")

@@ -50,6 +50,13 @@ def test_a_row_is_the_fit_of_its_group(genes, table):
         np.testing.assert_allclose(ours, values, rtol=1e-12)
 
 
+def test_rows_of_no_group_are_counted(genes, table):
+    assert table.attrs["caption"] == "2 of 288 rows dropped for missing values of 'gene' (2)"
+    assert table.attrs["caption"] in table.to_markdown()
+    whole = rb.lme_many("y ~ x", genes.dropna(), "~ 1 | subject", by="gene", **QUIET)
+    assert "caption" not in whole.attrs
+
+
 def test_a_failed_fit_is_a_row_with_its_reason(table):
     failed = table[table.reason != ""]
     assert failed.gene.tolist() == [3, 5] and not failed.converged.any()

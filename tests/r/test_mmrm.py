@@ -209,7 +209,7 @@ def test_names_with_spaces_and_clusters_by_them(data: Any) -> None:
         ({"subject": ["patient id"]}, "names of columns"),
         ({"visit": 3}, "names of columns"),
         ({"visit": "patient id"}, "must be different columns"),
-        ({"covariance": "un"}, "covariance must be one of"),
+        ({"covariance": "ante"}, "covariance must be one of unstructured .us, un., toeplitz .toep"),
         ({"covariance": []}, "a name or a list of names"),
         ({"covariance": None}, "a name or a list of names"),
         ({"covariance": ["us", 3]}, "covariance must be one of"),
@@ -220,6 +220,13 @@ def test_names_with_spaces_and_clusters_by_them(data: Any) -> None:
 def test_what_cannot_be(data: Any, options: Any, said: str) -> None:
     with pytest.raises((SpecError, DataError), match=said):
         fitted(data, **options)
+
+
+@pytest.mark.parametrize(
+    ("sas", "name"), [("UN", "unstructured"), ("AR(1)", "autoregressive"), ("vc", "independent")]
+)
+def test_the_words_of_sas(data: Any, sas: str, name: str) -> None:
+    assert fitted(data, covariance=sas).covariance.name == name
 
 
 def test_visits_of_mixed_kinds_have_no_order(data: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SpecError
+from ...options import check_one_each
 from ..parameters import free_cor
 from ..snapshot import FitSnapshot
 from . import quantity as quantities
@@ -143,6 +144,7 @@ class Vocabulary:
         place = _match(arguments[0], _places(names)) if len(arguments) == 1 else None
         if place is None:
             raise SpecError(f"beta takes one fixed effect (there is {_listed(names)})")
+        check_one_each(names, [names[place]])
         return Quantity("coefficient", lambda p: p.beta[place])
 
 
