@@ -113,7 +113,7 @@ def test_compose_gives_no_service_more_than_it_needs(services):
     "suites, status", [("a0 b0", 0), ("a0 b2 c0", 2), ("a1 b2", 1), ("a2 b1", 1)]
 )
 def test_a_folder_of_suites_ends_as_its_worst(tmp_path, services, suites, status):
-    program(tmp_path / "rbridge", 'echo "<$3>"; exit "$(echo "$3" | tr -dc 0-9)"')
+    program(tmp_path / "rbridge", 'echo "<$3>" > "${5#junit:}"; exit "$(echo "$3" | tr -dc 0-9)"')
     for name in suites.split():
         (tmp_path / f"{name}.toml").touch()
     batch = services["batch"]

@@ -110,7 +110,7 @@ def stopped_short(fit: Fit) -> Iterator[Finding]:
     except InformationError:
         return
     if rise > SHORT:
-        advice = _SINGULAR_OK if fit.spec.control.get("singular.ok") else _PINNED
+        advice = _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
         text = (
             f"nlme stopped before the optimum: one step from there adds {rise:.2g} to the "
             f"log-likelihood; {advice}"
@@ -215,7 +215,7 @@ def _within_group_boundary(fit: Fit) -> Iterator[Finding]:
 
 def _start(fit: Fit) -> float:
     """Where nlme's search of corCAR1 begins."""
-    given = getattr(fit.spec.correlation, "value", None)
+    given = (fit.snapshot.spec.get("correlation") or {}).get("value")
     return CAR1_START if given is None else float(np.ravel(given)[0])
 
 
