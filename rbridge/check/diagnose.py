@@ -31,7 +31,7 @@ STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 CAR1_START = 0.2  # nlme's, for corCAR1
 MOVED_FROM = 1e-4  # of φ, less than which is no way from a start
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
-SHORT = 1e-3  # of the log-likelihood, which one step adds: beyond it, a fit is no maximum
+SHORT = 0.01  # of the log-likelihood, which one step adds: beyond it, a fit is no maximum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
 _PINNED = (
     "engine='pinned' holds nlme at the optimum, and a covariate that is centred and scaled helps "
@@ -110,7 +110,9 @@ def stopped_short(fit: Fit) -> Iterator[Finding]:
     except InformationError:
         return
     if rise > SHORT:
-        advice = _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
+        advice = (
+            _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
+        )
         text = (
             f"nlme stopped before the optimum: one step from there adds {rise:.2g} to the "
             f"log-likelihood; {advice}"

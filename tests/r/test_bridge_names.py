@@ -40,6 +40,7 @@ def test_a_variable_found_only_in_rs_global_environment_is_refused():
         in_r("rm(zz); NULL")
 
 
+@pytest.mark.filterwarnings("ignore:nlme stopped before the optimum")
 def test_functions_in_rs_global_environment_do_not_reach_the_formula():
     fixed, random = "y ~ log(p) + poly(x, 2)", "~ I(x^2) | g"
     frame = grouped().assign(p=grouped().x.abs() + 1)

@@ -49,6 +49,7 @@ def test_type_three_has_one_answer_for_every_coding(trial: Any, ddf: str) -> Non
         pd.testing.assert_frame_equal(other, base, rtol=1e-5, check_exact=False)
 
 
+@pytest.mark.filterwarnings("ignore:nlme stopped before the optimum")
 def test_empty_cells_are_named_and_left_open(trial: Any) -> None:
     empty = trial[~((trial["my arm"] == "A") & trial["late"])]
     options = {"control": {"singular.ok": True}, "correlation": "corCompSymm(form = ~ 1 | s)"}
@@ -79,6 +80,7 @@ def at_estimates(fit: LmeResults, other: LmeResults) -> LmeResults:
     return LmeResults(replace(moved, beta=vcov @ moved.X.T @ A @ moved.y, vcov=vcov))
 
 
+@pytest.mark.filterwarnings("ignore:nlme stopped before the optimum")
 def test_a_mean_of_what_is_there_is_that_of_the_model_without_the_empty_cell(trial: Any) -> None:
     empty = trial[~((trial["my arm"] == "A") & trial["late"])]
     cells = empty["my arm"] + empty["late"].map({True: " late", False: ""})

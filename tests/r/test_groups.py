@@ -38,6 +38,7 @@ def frame_of_r(ask_r, code, fit):
     return pd.DataFrame(values, [back(row) for row in rows], [back(name) for name in names])
 
 
+@pytest.mark.filterwarnings("ignore:nlme stopped before the optimum")
 @pytest.mark.parametrize("name", MODELS)
 def test_coef_is_nlmes(name, data, ask_r):
     fixed, random, options = MODELS[name]
