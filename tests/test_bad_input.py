@@ -373,6 +373,14 @@ BAD: list[tuple[type[RBridgeError], str, dict[str, Any]]] = [
         {"kind": "gls", "correlation": "corARMA(form = ~ t, p = 1)", "data": frame(t=[1] * 12)},
     ),
     *(
+        (
+            DataError,
+            f"column 's' is a factor, and {kind} needs numbers",
+            {"weights": f"{kind}(form = ~ s)"},
+        )
+        for kind in ("varPower", "varExp", "varConstPower", "varConstProp")
+    ),
+    *(
         (DataError, "column 't' has zeros, at which the variance of var.* is 0", {"weights": w})
         for w in (
             *("varPower(form = ~ t)", "varFixed(~ t)", "varPower(form = ~ t | s)"),

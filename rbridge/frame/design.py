@@ -72,6 +72,7 @@ def build_design(spec: ModelSpec, data: FrameLike) -> Design:
     _check_joined(spec, groups)
     _check_times(spec, values)
     _check_once(spec, values, groups)
+    _check_scales(spec, values)
     _check_zeros(spec, values)
     names = Names.of(values, groups)
     columns = {names.value[k]: c for k, c in values.items()}
@@ -317,6 +318,17 @@ def _check_once(
         raise DataError(f"column {time!r}: {shown} stands twice {where}, and {told}")
 
 
+def _check_scales(spec: ModelSpec, values: Mapping[str, Column]) -> None:
+    """A variance is a function of numbers; the codes of a factor are none."""
+    for part in spec.structures():
+        form = part.formula()
+        if part.kind != "varFunc" or part.r_class == "varIdent" or not form:
+            continue
+        name = form.rhs.name if isinstance(form.rhs, Name) else ""
+        if name in values and values[name].kind == "factor":
+            raise DataError(f"column {name!r} is a factor, and {part.r_class} needs numbers")
+
+
 def _check_zeros(spec: ModelSpec, values: Mapping[str, Column]) -> None:
     """nlme ends in riddles where a row's variance is 0 or infinite."""
     for part in spec.structures():
@@ -327,7 +339,7 @@ def _check_zeros(spec: ModelSpec, values: Mapping[str, Column]) -> None:
         if 0 in (held.values() if isinstance(held, Mapping) else [held]):
             continue  # |v|^0 is 1 everywhere
         name = form.rhs.name if isinstance(form.rhs, Name) else ""
-        if name in values and values[name].kind != "factor" and not values[name].values.all():
+        if name in values and not values[name].values.all():
             told = f"has zeros, at which the variance of {part.r_class} is 0 or infinite"
             raise DataError(f"column {name!r} {told}: use varExp or varConstPower")
 
