@@ -22,6 +22,7 @@ _TOO_SMALL = (
     "σ² is {:.0e} where the variance covariate is 1 (varPower) or 0 (varExp), which is too far "
     "from the data: divide the covariate by its mean, or subtract it"
 )
+ROUNDED = 1e-14  # of an information, of which less is left by rounding alone
 _OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
 
 
@@ -156,6 +157,8 @@ def free_of_scale(point: Evaluation, fixed_sigma: bool) -> Local:
     if fixed_sigma:
         return Local.of(point.log_lik, point.gradient, point.hessian, point.metric, size)
     H, M = _without_last(point.hessian), _without_last(point.metric)
+    given = np.diag(point.metric)[:-1]
+    np.fill_diagonal(M, np.maximum(np.diag(M), ROUNDED * given))
     local = Local.of(point.log_lik, point.gradient[:-1], H, M, size)
     axes = np.vstack([local.axes, np.zeros(len(H))])
     return replace(local, axes=axes)
