@@ -28,7 +28,8 @@ def test_a_covariate_far_from_zero(orthodont: pd.DataFrame, r: Any) -> None:
 
 def test_what_is_at_the_optimum_is_not_spoken_of(orthodont: pd.DataFrame, r: Any) -> None:
     nothing = orthodont.assign(
-        distance=orthodont.distance - orthodont.groupby("subject").distance.transform("mean")
+        distance=orthodont.distance
+        - orthodont.groupby("subject", observed=True).distance.transform("mean")
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
