@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..core.collinearity import collinearity
 from ..core.engine.forms import Forms
-from ..core.fitting.shortfall import promise
 from ..core.information import Information, information_from
 from ..core.parameters import coefficient_names, tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
@@ -105,10 +104,7 @@ def at_once(fit: Fit) -> tuple[str, ...]:
 
 def stopped_short(fit: Fit) -> Iterator[Finding]:
     """The estimates of the structures lie visibly below the optimum."""
-    try:
-        rise = promise(fit.snapshot)
-    except InformationError:
-        return
+    rise = fit.first_rise
     if rise > SHORT:
         advice = (
             _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED

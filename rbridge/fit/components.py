@@ -13,6 +13,7 @@ from ..core import delta, information
 from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
+from ..core.fitting.shortfall import promise
 from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import ApVar, ApVarUnavailable
 from ..errors import InformationError, RWarning
@@ -71,6 +72,17 @@ class Fit(FittedModel):
             return delta.apvar_error(self.snapshot, self.forms)
         except InformationError:
             return None
+
+    @cached_property
+    def first_rise(self) -> float:
+        """What Newton's first step from the estimates adds to the log-likelihood.
+
+        Also 0 where there is no likelihood to climb.
+        """
+        try:
+            return promise(self.snapshot)
+        except InformationError:
+            return 0.0
 
     def apvar_doubt(self) -> str:
         """Why what is made of nlme's apVar is wrong here; empty where it is not."""

@@ -318,28 +318,32 @@ def _check_once(
         raise DataError(f"column {time!r}: {shown} stands twice {where}, and {told}")
 
 
+def _scales(
+    spec: ModelSpec, values: Mapping[str, Column]
+) -> Iterator[tuple[Structure, str, Column]]:
+    """The variance functions whose covariate is a column as it stands, and that."""
+    for part in spec.structures():
+        form = part.formula() if part.kind == "varFunc" else None
+        if form and isinstance(form.rhs, Name) and form.rhs.name in values:
+            yield part, form.rhs.name, values[form.rhs.name]
+
+
 def _check_scales(spec: ModelSpec, values: Mapping[str, Column]) -> None:
     """A variance is a function of numbers; the codes of a factor are none."""
-    for part in spec.structures():
-        form = part.formula()
-        if part.kind != "varFunc" or part.r_class == "varIdent" or not form:
-            continue
-        name = form.rhs.name if isinstance(form.rhs, Name) else ""
-        if name in values and values[name].kind == "factor":
+    for part, name, covariate in _scales(spec, values):
+        if part.r_class != "varIdent" and covariate.kind == "factor":
             raise DataError(f"column {name!r} is a factor, and {part.r_class} needs numbers")
 
 
 def _check_zeros(spec: ModelSpec, values: Mapping[str, Column]) -> None:
     """nlme ends in riddles where a row's variance is 0 or infinite."""
-    for part in spec.structures():
-        form = part.formula()
-        if part.r_class not in ("varPower", "varFixed") or not form:
+    for part, name, covariate in _scales(spec, values):
+        if part.r_class not in ("varPower", "varFixed"):
             continue
         held = getattr(part, "fixed", None)
         if 0 in (held.values() if isinstance(held, Mapping) else [held]):
             continue  # |v|^0 is 1 everywhere
-        name = form.rhs.name if isinstance(form.rhs, Name) else ""
-        if name in values and not values[name].values.all():
+        if not covariate.values.all():
             told = f"has zeros, at which the variance of {part.r_class} is 0 or infinite"
             raise DataError(f"column {name!r} {told}: use varExp or varConstPower")
 

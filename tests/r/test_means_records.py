@@ -14,6 +14,7 @@ import rbridge as rb
 from rbridge.analysis.means import MarginalMeans
 from rbridge.core.residuals import standard_deviations
 from rbridge.results import LmeResults
+from tests.support.grades import graded
 from tests.support.second_sources import at_record, fitted, lmer_record, named, near, read
 
 RECORD = read("means.json")
@@ -115,12 +116,12 @@ def test_means(fits: Any, case: Case) -> None:
         assert set(frame["df"]) == {float(snapshot.n - len(snapshot.beta))}
 
 
-WITH_CONTRASTS = [c for c in CASES if c.values[0][2]["contrasts"]]
-HALF = [pytest.param(*c.values, id=c.id, marks=pytest.mark.grid) for c in WITH_CONTRASTS[1::2]]
+WITH_CONTRASTS = {c.id: c.values[0] for c in CASES if c.values[0][2]["contrasts"]}
 
 
-@pytest.mark.parametrize("case", [*WITH_CONTRASTS[::2], *HALF])
-def test_contrasts(fits: Any, case: Case) -> None:
+@pytest.mark.parametrize("name", graded(WITH_CONTRASTS, list(WITH_CONTRASTS)[::2]))
+def test_contrasts(fits: Any, name: str) -> None:
+    case = WITH_CONTRASTS[name]
     _, mode, answer = case
     means = means_of(fits, case)
     for family in answer["contrasts"]:

@@ -90,7 +90,7 @@ def _settled(
         near, failed = found.theta, failed + (not found.converged)
         if failed > _MOST_FAILED:
             break
-    return now, replace(maximise(now, near), converged=False)
+    return now, replace(found, converged=False)
 
 
 def _unweighted(snapshot: FitSnapshot, computed: Mapping[int, Computed]) -> Solution:
