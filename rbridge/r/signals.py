@@ -34,8 +34,9 @@ def sigint_held() -> Iterator[bool]:
     if threading.current_thread() is not threading.main_thread():
         yield False
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # may raise, and has blocked then
         yield signal.SIGINT not in before and callable(signal.getsignal(signal.SIGINT))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

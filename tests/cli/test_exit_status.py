@@ -180,6 +180,7 @@ def test_ctrl_c(place: Path, command: str) -> None:
     work = subprocess.Popen(
         [sys.executable, "-m", "rbridge", *SLOW[command]],
         cwd=place,
+        env=surroundings(PYTHONFAULTHANDLER="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -189,10 +190,14 @@ def test_ctrl_c(place: Path, command: str) -> None:
         wait_for_library(work.pid, "nlme.so")
         time.sleep(1)
         os.killpg(work.pid, signal.SIGINT)
-        out, err = work.communicate(timeout=120)
+        work.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.kill(work.pid, signal.SIGABRT)  # its last words are where every thread stands
+        work.wait()
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(work.pid, signal.SIGKILL)
+    out, err = work.communicate()
     status = work.returncode if work.returncode >= 0 else 128 - work.returncode  # as shells tell it
     holds(subprocess.CompletedProcess([], status, out, err), 130)
 

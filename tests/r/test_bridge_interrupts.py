@@ -170,6 +170,38 @@ def test_the_users_own_sigint_handler_is_kept():
     assert says(code) == "[1, 1, 1] True"
 
 
+def test_no_ctrl_c_is_the_last_that_is_heard():
+    """One that comes just as SIGINT is to be held back must not leave it held back."""
+    code = """
+        import os, random, signal, sys, threading, time
+        sys.setswitchinterval(1e-4)
+        from rbridge.r.signals import sigint_held
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        def send():
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the main thread's to take
+            while time.sleep(random.uniform(0, 0.0005)) is None:
+                os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=send, daemon=True).start()
+        def heard():
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                try:
+                    with sigint_held(): pass
+                except KeyboardInterrupt:
+                    return True
+            return False
+        answer = []
+        while len(answer) < 500 and all(answer):
+            try:
+                answer.append(heard())
+            except KeyboardInterrupt:
+                pass
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print(len(answer), all(answer))
+    """
+    assert says(code) == "500 True"
+
+
 def test_an_alarm_of_the_users_stops_r():
     code = textwrap.dedent(HARD) + textwrap.dedent(
         """
