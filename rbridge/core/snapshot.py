@@ -21,7 +21,8 @@ from .arrays import Array
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
 
 
-_OWNED: dict[int, weakref.ref[Array]] = {}  # the arrays of all snapshots, by identity
+# The arrays of all snapshots, by identity. When one goes no Python may run: Ctrl-C would be lost.
+_OWNED: dict[int, weakref.ref[Array]] = {}
 
 
 def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
@@ -43,7 +44,7 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         if array.ndim != len(shape) or wrong_length:
             raise SnapshotError(f"{where} has shape {array.shape}, expected {shape}")
         array.flags.writeable = False
-        _OWNED[id(array)] = weakref.ref(array, partial(_forget, id(array)))
+        _OWNED[id(array)] = weakref.ref(array, partial(_OWNED.pop, id(array)))
         object.__setattr__(obj, name, array)
 
 
@@ -61,10 +62,6 @@ def _are_positions(rows: Array) -> bool:
         return True
     spread = int(rows.max()) < 16 * len(rows)  # else the counts would take too much memory
     return bool(np.bincount(rows).max() == 1) if spread else len(np.unique(rows)) == len(rows)
-
-
-def _forget(key: int, _: object) -> None:
-    _OWNED.pop(key, None)
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class RSession(Protocol):
     def call(self, name: str, *args: Any) -> Answer:
         """Call a function of the R files with plain arguments."""
 
-    def forget(self, number: int, generation: int) -> None:
-        """Release a fitted model."""
+    def watch(self, handle: object, number: int) -> None:
+        """Release a fitted model with the first call after its handle is gone."""
 
     def close(self) -> None:
         """End R and remove its temporary directory."""

@@ -12,7 +12,6 @@ import queue
 import sys
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from ..errors import InstallationError, RError, SessionError
 from .answer import Answer
 from .signals import POLL, drop_sigint, sigint_held, wait_for
 from .start import checked_stack, stack_bounds, start
+from .watched import Watched
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Session:
         self._pid = os.getpid()
         self.functions: Any = None
         self._call_safely: Any = None
-        self._forgotten: deque[int] = deque()  # may be appended to from any finaliser
+        self._watched = Watched()
         self._stack: tuple[int, int] | None = None
         self._job: _Job | None = None  # at which R is
         self._closing = False
@@ -165,9 +165,12 @@ class Session:
         value: T = self._wait(self._submit(work))
         return value
 
-    def forget(self, number: int, generation: int = 0) -> None:
-        """Release a fitted model, with the next call: R does nothing while nobody waits for it."""
-        self._forgotten.append(number)
+    def watch(self, handle: object, number: int) -> None:
+        """Release a fitted model with the first call after its handle is gone.
+
+        R does nothing while nobody waits for it.
+        """
+        self._watched.add(handle, number)
 
     def close(self) -> None:
         """End R, also in the middle of a call, and remove its temporary directory."""
@@ -252,8 +255,8 @@ class Session:
 
         try:
             with checked_stack(self._stack):
-                while self._forgotten:
-                    self._call_safely(*to_r(["release", self._forgotten.popleft()]))
+                for number, _ in self._watched.left():
+                    self._call_safely(*to_r(["release", number]))
                 answer = from_answer(self._call_safely(*to_r([name, *args])))
         except RRuntimeError:  # its text may be that of an earlier error
             raise SessionError(f"R left the call of {name} without an answer") from None

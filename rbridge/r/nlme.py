@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,7 +47,7 @@ class ModelHandle:
 
     def _hold(self, number: int) -> None:
         self._number, self._generation = number, self.r.generation
-        weakref.finalize(self, self.r.forget, number, self._generation)
+        self.r.watch(self, number)
 
     @property
     def number(self) -> int:

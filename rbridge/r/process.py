@@ -13,7 +13,6 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections import deque
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Pipe
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy
 from ..errors import RError, SessionError, TimeLimitError
 from .answer import Answer
 from .locate import temporary_folder
+from .watched import Watched
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FAILURES = 500  # nlme loses about 9 kB for every failed fit: a new worker after 5 MB
@@ -142,8 +142,6 @@ class ProcessSession:
     ----------
     worker : Worker or None
         The process that now answers; None until a call needs one.
-    forgotten : deque of (int, int)
-        Number and generation of the models that the next call releases.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -152,7 +150,7 @@ class ProcessSession:
         self.worker: Worker | None = None
         self._pid = os.getpid()
         self.steady: AbstractContextManager[Any] = threading.RLock()
-        self.forgotten: deque[tuple[int, int]] = deque()
+        self._watched = Watched()
         self._failures = 0
         atexit.register(self.close)
 
@@ -180,9 +178,9 @@ class ProcessSession:
                 self._failures += 1
                 raise
 
-    def forget(self, number: int, generation: int) -> None:
-        """Release a fitted model at the next call; safe in any finaliser."""
-        self.forgotten.append((number, generation))
+    def watch(self, handle: object, number: int) -> None:
+        """Release a fitted model with the first call after its handle is gone."""
+        self._watched.add(handle, number, self.generation)
 
     def close(self) -> None:
         """End the worker."""
@@ -220,8 +218,8 @@ class ProcessSession:
 
     def _released(self) -> list[int]:
         """Models of this worker that nobody holds any more."""
-        gone = [self.forgotten.popleft() for _ in range(len(self.forgotten))]
-        return [number for number, generation in gone if generation == self.generation]
+        left = self._watched.left()
+        return [number for number, generation in left if generation == self.generation]
 
     def _last_words(self, worker: Worker, name: str) -> str:
         self._part()

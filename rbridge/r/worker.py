@@ -42,7 +42,7 @@ def _answer(name: str, args: tuple[Any, ...], forgotten: list[int]) -> tuple[str
     try:
         session = embedded_session()
         for number in forgotten:
-            session.forget(number)
+            session.call("release", number)
         answer = session.call(name, *args)
     except Exception as error:
         return "error", _portable(error)

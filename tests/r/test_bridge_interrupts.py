@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections import deque
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
+import rbridge as rb
+from tests.support.bridging import grouped
 from tests.support.processes import says, surroundings
 
 HARD = """
@@ -200,6 +205,16 @@ def test_no_ctrl_c_is_the_last_that_is_heard():
         print(len(answer), all(answer))
     """
     assert says(code) == "500 True"
+
+
+@pytest.mark.parametrize("isolation", ["inprocess", "process"])
+def test_ctrl_c_is_not_lost_where_a_fit_is_forgotten(isolation):
+    """Python drops what finalisers raise."""
+    with rb.set_isolation(isolation):
+        fits = [rb.lme("y ~ x", grouped(), "~ 1 | g")]
+        at_once = map(methodcaller("__call__"), [_thread.interrupt_main, fits.clear])  # C alone
+        with pytest.raises(KeyboardInterrupt):
+            deque(at_once, maxlen=0)
 
 
 def test_an_alarm_of_the_users_stops_r():

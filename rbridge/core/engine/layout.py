@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -184,7 +184,8 @@ def _keep_freed_memory() -> None:
     np.empty(_LARGEST_BLOCK, dtype=np.uint8)
 
 
-_KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}  # by identity, while they live
+# By identity, while they live. When one goes no Python may run: Ctrl-C would be lost.
+_KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}
 
 
 def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
@@ -211,7 +212,7 @@ def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
 
 def _keep(snapshot: FitSnapshot, found: Layout) -> None:
     key = id(snapshot)
-    _KEPT[key] = weakref.ref(snapshot, lambda _: _KEPT.pop(key, None)), found
+    _KEPT[key] = weakref.ref(snapshot, partial(_KEPT.pop, key)), found
 
 
 def keep_for(snapshot: FitSnapshot, known: FitSnapshot) -> FitSnapshot:
