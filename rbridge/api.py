@@ -148,6 +148,6 @@ def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResul
     data = as_frame(data)
     fitted = engines.fit(spec, data, engine)
     fit = LmeResults(fitted.snapshot, fitted, data.index, data)
-    for text in at_once(fit) if engine == "nlme" and fit.converged else ():
+    for text in at_once(fit):
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
     return fit

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.collinearity import collinearity
 from ..core.engine.forms import Forms
+from ..core.fitting.shortfall import SHORT
 from ..core.information import Information, information_from
 from ..core.parameters import coefficient_names, tau_basis, theta
 from ..core.snapshot import ApVarUnavailable, CorStruct, FitSnapshot, RandomLevel
@@ -30,7 +31,6 @@ STUCK = 1e-6  # |φ| at which nlme has not left its starting value 0
 CAR1_START = 0.2  # nlme's, for corCAR1
 MOVED_FROM = 1e-4  # of φ, less than which is no way from a start
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
-SHORT = 0.01  # of the log-likelihood, which one step adds: beyond it, a fit is no maximum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
 _PINNED = (
     "engine='pinned' holds nlme at the optimum, and a covariate that is centred and scaled helps "
@@ -97,21 +97,23 @@ def diagnose(fit: Fit) -> Diagnosis:
 
 
 def at_once(fit: Fit) -> tuple[str, ...]:
-    """What nobody may read estimates without: that they are not those of the data."""
+    """What nobody may read nlme's estimates without: that they are not those of the data."""
+    if fit.engine != "nlme" or not fit.converged:  # which has said so
+        return ()
     stuck = (f for f in _within_group_boundary(fit) if f.code == "start")
     return tuple(finding.text for finding in (*stopped_short(fit), *stuck))
 
 
 def stopped_short(fit: Fit) -> Iterator[Finding]:
     """The estimates of the structures lie visibly below the optimum."""
-    rise = fit.first_rise
+    rise = fit.visible_rise
     if rise > SHORT:
         advice = (
             _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
         )
         text = (
-            f"nlme stopped before the optimum: one step from there adds {rise:.2g} to the "
-            f"log-likelihood; {advice}"
+            f"nlme stopped before the optimum, where the log-likelihood is {rise:.2g} higher: "
+            f"{advice}"
         )
         yield Finding("gradient", WARNING, rise, text)
 

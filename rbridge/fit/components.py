@@ -13,7 +13,7 @@ from ..core import delta, information
 from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
-from ..core.fitting.shortfall import promise
+from ..core.fitting.shortfall import visible_rise
 from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import ApVar, ApVarUnavailable
 from ..errors import InformationError, RWarning
@@ -74,13 +74,13 @@ class Fit(FittedModel):
             return None
 
     @cached_property
-    def first_rise(self) -> float:
-        """What Newton's first step from the estimates adds to the log-likelihood.
+    def visible_rise(self) -> float:
+        """How far the log-likelihood rises from the estimates to the optimum above them.
 
-        Also 0 where there is no likelihood to climb.
+        0 where there is no likelihood to climb, and next to nothing within rounding of it.
         """
         try:
-            return promise(self.snapshot)
+            return visible_rise(self.snapshot)
         except InformationError:
             return 0.0
 

@@ -131,9 +131,10 @@ def lme_many(
     -------
     DataFrame
         One row a fit: ``model``, ``outcome`` and the columns of ``by`` as far as there are
-        several; ``converged``, ``reason`` (why a fit failed, else empty), ``warnings``, ``nobs``,
-        ``llf``, ``aic``, ``bic``; the components by label with ``se_<method>.<label>``; the fixed
-        effects as ``fixed.<name>`` with ``se.fixed.<name>``. ``attrs["caption"]`` counts the rows
+        several; ``converged``, ``reason`` (why a fit failed, else empty), ``warnings`` (R's, and of
+        a fit that is no maximum), ``nobs``, ``llf``, ``aic``, ``bic``; the components by label
+        with ``se_<method>.<label>``; the fixed effects as ``fixed.<name>`` with
+        ``se.fixed.<name>``. ``attrs["caption"]`` counts the rows
         that belong to no group, where there are any.
 
     Raises

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..check.diagnose import at_once
 from ..core.fitting.batch import together
 from ..core.fitting.heights import Fits
 from ..core.parameters import theta
@@ -46,7 +47,7 @@ def row_of(item: int, snapshot: FitSnapshot, se: tuple[str, ...]) -> FitRow:
     check_one_each(snapshot.coef_names)  # of which the row could hold one
     fit = Fit(snapshot)
     values = {"nobs": fit.nobs, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, **fit.varcomp}
-    said = list(fit.warnings_)
+    said = [*fit.warnings_, *at_once(fit)]
     for method in se:
         try:
             errors = fit.varcomp_vcov(method).se

@@ -15,13 +15,14 @@ from rbridge.errors import ConvergenceWarning
 SHORT = "nlme stopped before the optimum"
 
 
-def test_a_covariate_far_from_zero(orthodont: pd.DataFrame, r: Any) -> None:
-    far = orthodont.assign(age=orthodont.age + 1e4)
+@pytest.mark.parametrize("away", [300, 1e4, 1e5])
+def test_a_covariate_far_from_zero(orthodont: pd.DataFrame, away: float, r: Any) -> None:
+    far = orthodont.assign(age=orthodont.age + away)
+    best = rb.lme("distance ~ age", orthodont, "~ age | subject")
     with pytest.warns(ConvergenceWarning, match=SHORT) as caught:
         fit = rb.lme("distance ~ age", far, "~ age | subject")
     assert caught[-1].filename == __file__
-    best = rb.lme("distance ~ age", orthodont, "~ age | subject")
-    assert fit.llf < best.llf - 0.01
+    assert f"is {best.llf - fit.llf:.2g} higher" in str(caught[-1].message)
     found = {finding.code for finding in fit.diagnose()}
     assert "gradient" in found and "boundary" not in found
 
@@ -36,6 +37,15 @@ def test_what_is_at_the_optimum_is_not_spoken_of(orthodont: pd.DataFrame, r: Any
         rb.lme("distance ~ age", orthodont, "~ age | subject")
         at_zero = rb.lme("distance ~ age", nothing, "~ 1 | subject")
     assert at_zero.snapshot.levels[0].D[0, 0] < 1e-6  # on the boundary, which is the optimum
+
+
+def test_each_of_many_says_it_in_its_row(orthodont: pd.DataFrame, r: Any) -> None:
+    far = orthodont.assign(age=orthodont.age + 300)
+    how: dict[str, Any] = {"random": "~ age | subject", "by": "sex", "progress": False}
+    short, best = (rb.lme_many("distance ~ age", data, **how) for data in (far, orthodont))
+    below = short.llf < best.llf - 0.01
+    assert below.any() and short.warnings.str.contains(SHORT).tolist() == below.tolist()
+    assert (best.warnings == "").all()
 
 
 def test_a_time_whose_unit_is_too_small(orthodont: pd.DataFrame, r: Any) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...errors import InformationError
 from ..engine.contractions import contract
 from ..information import information_from
-from ..parameters import theta
-from ..snapshot import FitSnapshot
+from ..parameters import tau_basis, theta
+from ..snapshot import FitSnapshot, RandomLevel
 from .centring import Centred
-from .maximum import free_of_scale, maximise
+from .maximum import ascend, free_of_scale, maximise
 from .newton import RADIUS, trust_step
 from .surface import Surface
+
+SHORT = 0.01  # of the log-likelihood: beyond it, a fit is no maximum
+_FAR = 1e-3  # smallest eigenvalue of columns scaled to 1: a covariate is far from its zero
 
 
 @dataclass(frozen=True)
@@ -58,26 +61,42 @@ def shortfall(snapshot: FitSnapshot) -> Shortfall:
     return Shortfall(below, float(moves[worst]), here.names[worst])
 
 
-def promise(snapshot: FitSnapshot) -> float:
-    """What Newton's first step from the estimates adds to the log-likelihood: 0 at the optimum.
+def visible_rise(snapshot: FitSnapshot) -> float:
+    """How far the log-likelihood rises from the estimates to the optimum above them.
 
-    Of one pass over the data, and no more than a foretaste: :func:`shortfall` goes there. Half
-    the square of the distance in standard errors, near the optimum.
+    Newton's first step tells, of one pass over the data: near the optimum it promises half the
+    square of the way in standard errors. Only where that is more than :data:`SHORT` the search
+    goes there.
 
     Raises
     ------
     InformationError
         The estimates are not inside the model.
     """
-    centred = Centred.of(snapshot)
+    near = replace(snapshot, levels=tuple(map(_orthonormal, snapshot.levels)))
+    centred = Centred.of(near)
     surface = Surface(centred.snapshot)
     if not surface.coding.n_phi:
         return 0.0
     with np.errstate(all="ignore"):  # of structures that the data tell nothing about
-        start = surface.psi(centred.there(theta(snapshot).values))
+        start = surface.psi(centred.there(theta(near).values))
         point = surface.at(start, profiled=True)
         if point is None:
             raise InformationError("there is no likelihood at the estimates")
         local = free_of_scale(point, surface.fixed)
         rise = trust_step(local.gradient, local.hessian, RADIUS)[1]
+        if rise > SHORT:
+            rise = ascend(surface, start)[0].log_lik - point.log_lik
     return rise if np.isfinite(rise) else 0.0
+
+
+def _orthonormal(level: RandomLevel) -> RandomLevel:
+    """The same effects about the middle of a far covariate, where one step sees the whole ridge."""
+    q, size = len(level.names), np.sqrt(np.einsum("ij,ij->j", level.Z, level.Z))
+    free = len(tau_basis(level)[0]) == q * (q + 1) // 2
+    scaled = level.Z / np.where(size > 0, size, 1)
+    if not free or np.linalg.eigvalsh(scaled.T @ scaled)[0] > _FAR:
+        return level
+    Q, R = np.linalg.qr(level.Z)
+    unit = np.sqrt(len(Q))
+    return replace(level, Z=Q * unit, D=R @ level.D @ R.T / unit**2)
