@@ -62,7 +62,7 @@ def test_the_fingerprint_sees_contents_and_names_and_nothing_compiled(package: P
         (Check("R", "3.6.1", False, "install another"), Verdict.DISAGREE),
         (Check("R home", "not found", False, "install it"), Verdict.UNCHECKED),
         (Check("pinned nlme", "3.1.162 (pin: 3.1.168)", False, "mend"), Verdict.DISAGREE),
-        (Check("pinned R", "not installed (pin: 4.5.0)", False, "mend"), Verdict.DISAGREE),
+        (Check("pinned R", "4.4.0 (pin: 4.5.0)", False, "mend"), Verdict.DISAGREE),
     ],
 )
 def test_what_doctor_says(monkeypatch: pytest.MonkeyPatch, check: Check, verdict: Verdict) -> None:

@@ -241,6 +241,12 @@ def test_doctor_strict_compares_with_the_pins():
     assert status == 2 and "no section 'nowhere'" in text
 
 
+def test_doctor_compares_no_pin_with_what_cannot_be_asked(tmp_path):
+    status, text = examined("--strict", R_HOME=str(tmp_path))
+    assert status == 2 and "pinned numpy" in text
+    assert "pinned R" not in text and "pinned nlme" not in text
+
+
 def test_a_failed_start_may_be_mended_in_the_same_process(tmp_path):
     code = """
         import os
