@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from .analysis.lm_list import LmList
 from .check.diagnose import at_once
-from .errors import ConvergenceWarning, SpecError
+from .errors import ConvergenceWarning, SpecError, warn
 from .fit import engine as engines
 from .frame.incoming import FrameLike, as_frame
 from .model.spec import ModelSpec, Random, gls_spec, lme_spec
@@ -149,5 +148,5 @@ def fit_spec(spec: ModelSpec, data: FrameLike, engine: str = "nlme") -> LmeResul
     fitted = engines.fit(spec, data, engine)
     fit = LmeResults(fitted.snapshot, fitted, data.index, data)
     for text in at_once(fit):
-        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+        warn(text, ConvergenceWarning)
     return fit

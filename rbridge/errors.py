@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
+
+_OURS = (os.path.join(os.path.dirname(__file__), ""), contextlib.__file__, functools.__file__)
 
 
 class RBridgeError(Exception):
@@ -127,3 +134,11 @@ class RWarning(UserWarning):
 
 class ConvergenceWarning(RWarning):
     """nlme returned a fit that has not converged."""
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn of the user's line: the innermost that is not of this package."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)

@@ -19,7 +19,7 @@ from ..core.parameters import block_labels, is_natural, theta
 from ..core.quantities.quantity import Quantity, component_quantities
 from ..core.snapshot import FitSnapshot, PdBlock
 from ..core.unconstrained import UNSTRUCTURED
-from ..errors import DataError, RBridgeError, RWarning, SpecError
+from ..errors import DataError, RBridgeError, RWarning, SpecError, warn
 from ..fit.components import Fit
 from ..fit.vcov import METHODS as VCOV_METHODS
 from ..fit.vcov import SOURCES, VarcompVcov
@@ -160,7 +160,7 @@ def nlme_intervals(fit: Fit, level: float = 0.95, which: str = "var-cov") -> pd.
     frames = [_fixed_intervals(fit, level)] if which != "var-cov" else []
     if which != "fixed":
         if doubt := fit.apvar_doubt():
-            warnings.warn(doubt, RWarning, stacklevel=3)
+            warn(doubt, RWarning)
         rows = core_intervals.intervals(fit.snapshot, level)
         ends = {"lower": rows.lower, "est.": rows.est, "upper": rows.upper}
         frames.append(pd.DataFrame(ends, index=_two_names(rows.part, rows.name)))

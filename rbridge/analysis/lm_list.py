@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
@@ -12,7 +11,7 @@ from scipy import special
 
 from ..core.arrays import Array
 from ..core.least_squares import LeastSquares, least_squares
-from ..errors import DataError, FormulaError, RWarning, SpecError
+from ..errors import DataError, FormulaError, RWarning, SpecError, warn
 from ..fit.components import Fit
 from ..frame.columns import as_factor, column, drop_unused
 from ..frame.design import check_columns
@@ -85,7 +84,7 @@ def lm_list(
     spec = gls_spec(fixed, contrasts=dict(contrasts or {}))
     snapshot, _ = prepare(spec, present)
     for text in doubts(spec, present):
-        warnings.warn(text, RWarning, stacklevel=2)
+        warn(text, RWarning)
     factor = drop_unused(factor.take(np.flatnonzero(~factor.missing)[snapshot.rows]))
     rows = [np.flatnonzero(factor.values == code) for code in range(len(factor.levels))]
     fits = {
@@ -96,7 +95,7 @@ def lm_list(
     if len(found.notes):
         named = "; ".join(f"{g}: {why}" for g, why in found.notes.iloc[:_SHOWN].items())
         more = f" and {len(found.notes) - _SHOWN} more" if len(found.notes) > _SHOWN else ""
-        warnings.warn(f"groups without all coefficients: {named}{more}", RWarning, stacklevel=2)
+        warn(f"groups without all coefficients: {named}{more}", RWarning)
     return found
 
 

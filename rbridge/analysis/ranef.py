@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pandas as pd
 
 from ..core import seed_table
-from ..errors import RWarning
+from ..errors import RWarning, warn
 from ..fit.components import Fit
 
 
@@ -29,7 +27,7 @@ def ranef_params(fit: Fit) -> pd.DataFrame:
     """
     table = seed_table.ranef_params(fit.snapshot)
     if doubt := fit.apvar_doubt():
-        warnings.warn(doubt, RWarning, stacklevel=2)
+        warn(doubt, RWarning)
     columns = {
         "eta": table.eta,
         "var.eta": table.var_eta,

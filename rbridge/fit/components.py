@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from os import PathLike
 from typing import Union
@@ -16,7 +15,7 @@ from ..core.engine.forms import Forms
 from ..core.fitting.shortfall import visible_rise
 from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import ApVar, ApVarUnavailable
-from ..errors import InformationError, RWarning
+from ..errors import InformationError, RWarning, warn
 from ..options import one_of
 from .lmeinfo import LmeInfo
 from .regression import FittedModel
@@ -136,7 +135,7 @@ class Fit(FittedModel):
         if method == "delta":
             cov = delta.apvar_delta(self.snapshot).cov
             if doubt := self.apvar_doubt():
-                warnings.warn(doubt, RWarning, stacklevel=2)
+                warn(doubt, RWarning)
         else:
             found = information.information_from(self.forms, method)  # type: ignore[arg-type]
             cov = found.inverse()

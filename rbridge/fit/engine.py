@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
 from ..core.snapshot import FitSnapshot
-from ..errors import RWarning
+from ..errors import RWarning, warn
 from ..frame.design import Design, build_design
 from ..frame.texts import doubts
 from ..model.spec import ModelSpec
@@ -42,7 +41,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, engine: str = "nlme") -> F
     design = data if isinstance(data, Design) else build_design(spec, data)
     told = () if isinstance(data, Design) else tuple(doubts(spec, data))
     for text in told:
-        warnings.warn(text, RWarning, stacklevel=5)
+        warn(text, RWarning)
     if engine == "nlme":
         return _noted(nlme.fit(spec, design), told)
     prepared, _ = prepare(spec, design)

@@ -18,7 +18,7 @@ from ..core.fixed_effects.containment import containment_df
 from ..core.parameters import theta
 from ..core.pars import pars_names
 from ..core.snapshot import ApVar, FitSnapshot
-from ..errors import ConvergenceWarning, FitError, InformationError, SpecError
+from ..errors import ConvergenceWarning, FitError, InformationError, SpecError, warn
 from ..frame.design import Design
 from ..model.formula import Call, Name, Node
 from ..model.spec import ModelSpec
@@ -76,7 +76,7 @@ def fit_here(spec: ModelSpec, prepared: FitSnapshot, design: Design) -> FitSnaps
         nlme.fit(spec, design)  # whose message says more
         raise FitError(f"the search here failed ({error}): use engine='nlme'") from None
     for text in found.snapshot.warnings:
-        warnings.warn(text, ConvergenceWarning, stacklevel=6)
+        warn(text, ConvergenceWarning)
     return found.snapshot
 
 

@@ -15,7 +15,7 @@ from ..core.engine.forms import Forms
 from ..core.parameters import theta
 from ..core.snapshot import CorStruct, FitSnapshot, RandomLevel, VarFunc
 from ..core.unconstrained import pd_unconstrained
-from ..errors import FitError, InformationError, RWarning, SpecError
+from ..errors import FitError, InformationError, RWarning, SpecError, warn
 from ..frame.design import Design
 from ..model.spec import ModelSpec
 from ..model.structures import CorrelationStructure, PdMat, Structure, pdBlocked, varComb, varFixed
@@ -67,7 +67,7 @@ def hold(
 def _searched(spec: ModelSpec, design: Design, why: str) -> Fitted:
     fitted = nlme.fit(spec, design)
     text = f"{why}: fitted by nlme's own search instead"
-    warnings.warn(text, RWarning, stacklevel=7)
+    warn(text, RWarning)
     snapshot = replace(fitted.snapshot, warnings=(*fitted.snapshot.warnings, text))
     return replace(fitted, snapshot=snapshot)
 

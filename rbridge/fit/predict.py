@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.fixed_effects.prediction import NewRows, new_deviations
 from ..core.snapshot import RandomLevel
-from ..errors import DataError, RWarning
+from ..errors import DataError, RWarning, warn
 from ..frame.columns import Column, as_factor, column
 from ..frame.design import Design, check_columns
 from ..model.formula import variables
@@ -143,4 +142,4 @@ def _check_seen(random: RandomLevel, strangers: NDArray[np.object_], unseen: str
     message = f"{random.group!r}: {len(names)} group(s) not in the fit: {listed}"
     if unseen == "raise":
         raise DataError(f"{message}; use level=0 or unseen='population'")
-    warnings.warn(f"{message}; their random effects are taken as 0", RWarning, stacklevel=6)
+    warn(f"{message}; their random effects are taken as 0", RWarning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InstallationError, RBridgeError, RWarning, SpecError
+from ..errors import InstallationError, RBridgeError, RWarning, SpecError, warn
 from ..fit import engine as engines
 from ..fit.vcov import METHODS
 from ..frame.design import build_design, check_columns
@@ -155,7 +154,7 @@ def lme_many(
     job = _job(_of_each(models, responses), data, by, methods, engine)
     n = len(job.labels)
     for text in _doubts(job):
-        warnings.warn(text, RWarning, stacklevel=2)
+        warn(text, RWarning)
     with _opened(file, job) as kept:
         missing = sorted(set(range(n)) - {record.item for record in kept.rows})
         fresh, _ = collect(

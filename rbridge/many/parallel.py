@@ -18,7 +18,7 @@ from concurrent.futures import BrokenExecutor
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
-from ..errors import InstallationError, RWarning
+from ..errors import InstallationError, RWarning, warn
 from .progress import Progress, reporting
 
 TASK = 0.1  # seconds of work in one task: short, so that no worker waits long for the last one
@@ -93,7 +93,7 @@ def collect(
         except (KeyboardInterrupt, BrokenExecutor) as error:
             why = "interrupted" if isinstance(error, KeyboardInterrupt) else "a worker process died"
             text = f"{why} after {len(done)} of {n} {what}: these are kept"
-            warnings.warn(text, RWarning, stacklevel=3)
+            warn(text, RWarning)
             return done, True
     return done, False
 

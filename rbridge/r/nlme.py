@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ from ..errors import (
     RError,
     RWarning,
     SpecError,
+    warn,
 )
 from ..frame.columns import Column
 from ..frame.design import Design, build_design
@@ -129,7 +129,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) ->
     back = design.names.back
     for text in answer.warnings:
         category = ConvergenceWarning if _NOT_CONVERGED.search(text) else RWarning
-        warnings.warn(back(text), category, stacklevel=6)
+        warn(back(text), category)
     about = {
         "converged": not any(map(_NOT_CONVERGED.search, answer.warnings)),
         "warnings": tuple(map(back, answer.warnings)),
@@ -139,7 +139,7 @@ def fit(spec: ModelSpec, data: pd.DataFrame | Design, pin: Pin | None = None) ->
     snapshot = snapshot_of(answer.value["snapshot"], spec, design, about)
     if spec.kind == "lme" and spec.method == "REML" and snapshot.fixed_sigma:
         snapshot = _restricted(spec, snapshot)
-        warnings.warn(NOT_REML, RWarning, stacklevel=6)
+        warn(NOT_REML, RWarning)
     return Fitted(snapshot, handle, design)
 
 
@@ -245,6 +245,6 @@ def new_design_matrix(
         message = f"R cannot build the design of the new data: {back(error.message)}"
         raise DataError(message) from None
     for text in answer.warnings:
-        warnings.warn(back(text), RWarning, stacklevel=6)
+        warn(back(text), RWarning)
     value: dict[str, Any] = answer.value
     return value

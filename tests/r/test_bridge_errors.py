@@ -66,6 +66,27 @@ def test_warnings_are_pythons_and_the_results():
     assert caught[0].filename == __file__
 
 
+DOUBT = "column 'x' is text"
+CALLS = {
+    "lme": lambda data: rb.lme("y ~ x", data, "~ 1 | g"),
+    "lme pinned": lambda data: rb.lme("y ~ x", data, "~ 1 | g", engine="pinned"),
+    "gls": lambda data: rb.gls("y ~ x", data),
+    "mmrm": lambda data: rb.mmrm("y ~ x", data, subject="g", visit="v", covariance="cs"),
+    "lme_many": lambda data: rb.lme_many("y ~ x", data, "~ 1 | g", progress=False),
+    "lm_list": lambda data: rb.lm_list("y ~ x", data, "g"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_warning_points_at_the_users_line(call):
+    """Python shows one of a line once: were it a line of the package, the next would be lost."""
+    data = grouped().assign(x=["." if i % 9 == 0 else str(i % 3) for i in range(60)])
+    data["v"] = data.groupby("g").cumcount()
+    with pytest.warns(RWarning, match=DOUBT) as caught:
+        CALLS[call](data)
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 def test_no_warning_of_an_earlier_fit():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
