@@ -7,6 +7,7 @@ safe from Ctrl-C, and workers are replaced before nlme's leaks count.
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import os
 import shutil
@@ -15,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
@@ -83,7 +85,7 @@ def collect(
     """
     done: list[Result] = []
     failed = 0
-    with reporting(progress, n, what) as report:
+    with reporting(progress, n, what) as report, _no_word_of_lost_calls():
         try:
             for batch in _rounds(task, n, n_jobs, least):
                 done += batch
@@ -96,6 +98,21 @@ def collect(
             warn(text, RWarning)
             return done, True
     return done, False
+
+
+@contextmanager
+def _no_word_of_lost_calls() -> Iterator[None]:
+    """loky's threads log a traceback of each call that an interrupt takes from their hands."""
+    logger = logging.getLogger("concurrent.futures")
+
+    def others(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("exception calling callback")
+
+    logger.addFilter(others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(others)
 
 
 def _rounds(

@@ -2,6 +2,7 @@
 
 import builtins
 import os
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 
@@ -121,3 +122,15 @@ def test_without_joblib_says_what_to_install(monkeypatch):
         collect(task, 3, n_jobs=2, progress=False, what="squares")
     for one in (None, 1):
         assert collect(task, 9, n_jobs=one, progress=False, what="squares")[0] == squares(0, 9)
+
+
+def test_lost_calls_are_lost_without_a_word(caplog):
+    """As loky's threads end after Ctrl-C; other users of futures are heard as ever."""
+    lost: Future[None] = Future()
+    lost.add_done_callback(lambda _: 1 / 0)
+    collect(task, 3, n_jobs=None, progress=lambda *_: lost.cancel(), what="squares")
+    assert caplog.text == ""
+    other: Future[None] = Future()
+    other.add_done_callback(lambda _: 1 / 0)
+    other.cancel()
+    assert "ZeroDivisionError" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 import rbridge as rb
 from rbridge.errors import SessionError
 from tests.support.bridging import grouped, slope
+from tests.support.grades import graded
 from tests.support.processes import python, says
 
 
@@ -45,7 +46,7 @@ def test_forked_children_leave_the_parents_r_alone():
     assert says(code) == "7 60"
 
 
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", graded(["spawn", "forkserver"], {"spawn"}))
 def test_spawned_workers_fit(method):
     with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
         assert list(pool.map(slope, [1, 2])) == [slope(1), slope(2)]

@@ -39,7 +39,10 @@ APART = {
 }
 
 
-@pytest.fixture(scope="module", params=graded_cases(CASES))
+DENSE = {"corSpher-gls", "corRatio-nugget-gls", "corGaus-nugget"}  # seconds in R
+
+
+@pytest.fixture(scope="module", params=graded_cases(CASES, late=DENSE))
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found

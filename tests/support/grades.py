@@ -13,18 +13,23 @@ from rbridge.suite.cases import Case
 def graded(names: Iterable[Any], some: Collection[Any]) -> list[Any]:
     """All names as parameters of a test; those that are not in ``some`` are marked ``grid``."""
     return [
-        pytest.param(name, id=str(name), marks=() if name in some else pytest.mark.grid)
+        pytest.param(
+            name, id=ascii(name).strip("'"), marks=() if name in some else pytest.mark.grid
+        )
         for name in names
     ]
 
 
-def graded_cases(cases: Iterable[Case]) -> list[Any]:
-    """All models of a suite; ``grid`` where a model has nothing that no model before it has."""
+def graded_cases(cases: Iterable[Case], late: Collection[str] = ()) -> list[Any]:
+    """All models of a suite; ``grid`` where a model has nothing that no model before it has.
+
+    And those that are named in ``late``: they take seconds.
+    """
     seen: set[str] = set()
     parameters = []
     for case in cases:
         new = {*structures(case), *_kind(case)}
-        marks = pytest.mark.grid if new <= seen else ()
+        marks = pytest.mark.grid if new <= seen or case.name in late else ()
         seen |= new
         parameters.append(pytest.param(case, id=case.name, marks=marks))
     return parameters
