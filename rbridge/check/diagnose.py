@@ -36,6 +36,7 @@ _PINNED = (
     "engine='pinned' holds nlme at the optimum, and a covariate that is centred and scaled helps "
     "its own search"
 )
+_TIGHTEN = "tighten control={'tolerance': 1e-9, 'msTol': 1e-10} or try {'opt': 'optim'}"
 _SINGULAR_OK = (
     "under singular.ok nlme may not leave its start: give a formula without what the other fixed "
     "effects determine"
@@ -85,7 +86,7 @@ def diagnose(fit: Fit) -> Diagnosis:
         *_within_group_boundary(fit),
         *_collinearity(fit),
         *_identification(fit.forms),
-        *(() if short else _gradient(fit.forms)),
+        *(() if short else _gradient(fit)),
         *_moving_weights(fit),
         *_apvar(fit),
     ]
@@ -108,14 +109,20 @@ def stopped_short(fit: Fit) -> Iterator[Finding]:
     """The estimates of the structures lie visibly below the optimum."""
     rise = fit.visible_rise
     if rise > SHORT:
-        advice = (
-            _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
-        )
-        text = (
-            f"nlme stopped before the optimum, where the log-likelihood is {rise:.2g} higher: "
-            f"{advice}"
-        )
+        where = f"before the optimum, where the log-likelihood is {rise:.2g} higher"
+        text = f"{_searcher(fit)} stopped {where}: {_advice(fit)}"
         yield Finding("gradient", WARNING, rise, text)
+
+
+def _searcher(fit: Fit) -> str:
+    return "the search here" if fit.engine == "native" else "nlme"
+
+
+def _advice(fit: Fit) -> str:
+    """What helps the search."""
+    if fit.engine == "native":
+        return "centre and scale the predictors"
+    return _SINGULAR_OK if fit.snapshot.spec.get("control", {}).get("singular.ok") else _PINNED
 
 
 def _with_names(text: str, names: Mapping[str, str]) -> str:
@@ -299,8 +306,9 @@ def _guilty(found: Information) -> tuple[str, ...]:
     return tuple(found.names[i] for i in np.flatnonzero(weight > 0.1 * weight.max()))
 
 
-def _gradient(forms: Forms) -> Iterator[Finding]:
-    """Newton's step from nlme's estimates, in standard errors: zero at the optimum."""
+def _gradient(fit: Fit) -> Iterator[Finding]:
+    """Newton's step from the estimates, in standard errors: zero at the optimum."""
+    forms = fit.forms
     try:
         cov: NDArray[np.float64] = information_from(forms, "observed").inverse()
     except InformationError:
@@ -309,11 +317,9 @@ def _gradient(forms: Forms) -> Iterator[Finding]:
     far = np.abs(step) / np.sqrt(np.diag(cov))
     worst = int(np.argmax(far)) if len(far) else 0
     if len(far) and far[worst] > FAR_STEP:
-        text = (
-            f"nlme stopped before the optimum: {forms.names[worst]} would move by {far[worst]:.2g} "
-            "standard errors; tighten control={'tolerance': 1e-9, 'msTol': 1e-10} or try "
-            "{'opt': 'optim'}"
-        )
+        move = f"{forms.names[worst]} would move by {far[worst]:.2g} standard errors"
+        advice = _advice(fit) if fit.engine == "native" else _TIGHTEN
+        text = f"{_searcher(fit)} stopped before the optimum: {move}; {advice}"
         yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
 
 

@@ -91,3 +91,6 @@ def test_a_search_that_found_no_optimum_is_not_held(r: Any) -> None:
         native = rb.lme("y ~ x", frame, engine="native", **how)
     assert held.llf > nlme.llf - 1e-6
     assert native.llf > nlme.llf - 1e-6 or not native.converged
+    if not native.converged:
+        told = f"the search here {SHORT[5:]}, where the log-likelihood is"
+        assert told in str(native.diagnose()) and "nlme stopped" not in str(native.diagnose())
