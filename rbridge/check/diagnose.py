@@ -32,10 +32,7 @@ CAR1_START = 0.2  # nlme's, for corCAR1
 MOVED_FROM = 1e-4  # of φ, less than which is no way from a start
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
-_PINNED = (
-    "engine='pinned' holds nlme at the optimum, and a covariate that is centred and scaled helps "
-    "its own search"
-)
+_PINNED = "centre and scale the covariates, or let engine='pinned' hold nlme at the optimum"
 _TIGHTEN = "tighten control={'tolerance': 1e-9, 'msTol': 1e-10} or try {'opt': 'optim'}"
 _SINGULAR_OK = (
     "under singular.ok nlme may not leave its start: give a formula without what the other fixed "
@@ -99,7 +96,7 @@ def diagnose(fit: Fit) -> Diagnosis:
 
 def at_once(fit: Fit) -> tuple[str, ...]:
     """What nobody may read nlme's estimates without: that they are not those of the data."""
-    if fit.engine != "nlme" or not fit.converged:  # which has said so
+    if fit.engine != "nlme" or not fit.converged:  # those have said so themselves
         return ()
     stuck = (f for f in _within_group_boundary(fit) if f.code == "start")
     return tuple(finding.text for finding in (*stopped_short(fit), *stuck))
@@ -109,8 +106,8 @@ def stopped_short(fit: Fit) -> Iterator[Finding]:
     """The estimates of the structures lie visibly below the optimum."""
     rise = fit.visible_rise
     if rise > SHORT:
-        where = f"before the optimum, where the log-likelihood is {rise:.2g} higher"
-        text = f"{_searcher(fit)} stopped {where}: {_advice(fit)}"
+        height = f"the log-likelihood can be {rise:.2g} higher"
+        text = f"{_searcher(fit)} stopped before the optimum, {height}: {_advice(fit)}"
         yield Finding("gradient", WARNING, rise, text)
 
 

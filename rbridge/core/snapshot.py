@@ -16,13 +16,12 @@ import numpy as np
 from ..errors import FileError, NoFileError, SnapshotError
 from ..files import written_whole
 from .archive import UNREADABLE, check_size, decode, encode, read_array
-from .arrays import Array
+from .arrays import Array, leaving
 
 FORMAT = 1  # raised when a field changes its meaning; older files are then refused by name
 
 
-# The arrays of all snapshots, by identity. When one goes no Python may run: Ctrl-C would be lost.
-_OWNED: dict[int, weakref.ref[Array]] = {}
+_OWNED: dict[int, weakref.ref[Array]] = {}  # the arrays of all snapshots, by identity
 
 
 def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
@@ -44,7 +43,7 @@ def _own(obj: object, **shapes: tuple[int | None, ...]) -> None:
         if array.ndim != len(shape) or wrong_length:
             raise SnapshotError(f"{where} has shape {array.shape}, expected {shape}")
         array.flags.writeable = False
-        _OWNED[id(array)] = weakref.ref(array, partial(_OWNED.pop, id(array)))
+        _OWNED[id(array)] = leaving(_OWNED, array)
         object.__setattr__(obj, name, array)
 
 

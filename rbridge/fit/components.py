@@ -76,7 +76,7 @@ class Fit(FittedModel):
     def visible_rise(self) -> float:
         """How far the log-likelihood rises from the estimates to the optimum above them.
 
-        0 where there is no likelihood to climb, and next to nothing within rounding of it.
+        0 where there is no likelihood to climb; at the optimum, what rounding leaves.
         """
         try:
             return visible_rise(self.snapshot)

@@ -56,17 +56,18 @@ def hold(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RWarning)  # of a search that is not meant to move
             fitted = nlme.fit(spec, design, pin_at(spec, optimum))
-        why = astray(fitted.snapshot, optimum, forms or contract(optimum))
     except FitError as error:
-        why = f"nlme refuses the optimum found here ({error.message})"
-    if why:
-        return _searched(spec, design, why)
-    return replace(fitted, snapshot=replace(fitted.snapshot, converged=True, warnings=()))
+        return _searched(spec, design, f"nlme refuses the optimum found here ({error.message})")
+    held = replace(fitted, snapshot=replace(fitted.snapshot, converged=True, warnings=()))
+    why = astray(held.snapshot, optimum, forms or contract(optimum))
+    return _searched(spec, design, why, held) if why else held
 
 
-def _searched(spec: ModelSpec, design: Design, why: str) -> Fitted:
-    fitted = nlme.fit(spec, design)
-    text = f"{why}: fitted by nlme's own search instead"
+def _searched(spec: ModelSpec, design: Design, why: str, held: Fitted | None = None) -> Fitted:
+    """nlme's own search, or where it stood when held, whichever is higher; either is told."""
+    fitted, text = nlme.fit(spec, design), f"{why}: fitted by nlme's own search instead"
+    if held is not None and held.snapshot.log_lik > fitted.snapshot.log_lik:
+        fitted, text = held, why
     warn(text, RWarning)
     snapshot = replace(fitted.snapshot, warnings=(*fitted.snapshot.warnings, text))
     return replace(fitted, snapshot=snapshot)

@@ -202,15 +202,17 @@ class Session:
 
     def _interrupt(self, job: _Job) -> None:
         """Ask R to stop until it has stopped; a second Ctrl-C does not leave it half-way."""
-        with sigint_held():
-            while not job.done.is_set() and self._job in (job, None):
-                try:
-                    job.interrupt()
-                    job.done.wait(POLL)
-                except BaseException:
-                    continue
-            job.interrupt()  # another thread's call is running, and goes on; this one never starts
-            drop_sigint()
+        while True:
+            try:
+                with sigint_held():
+                    while not job.done.is_set() and self._job in (job, None):
+                        job.interrupt()
+                        job.done.wait(POLL)
+                    job.interrupt()  # another thread's call runs on, and this one never starts
+                    drop_sigint()
+                    return
+            except BaseException:
+                continue
 
     # --- on the R thread -------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import _signal  # type: ignore[import]  # signal's own are Python: a Ctrl-C may come before they act
+
 POLL = 0.05  # seconds between looks
 _SYNCHRONOUS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
 
@@ -34,12 +36,14 @@ def sigint_held() -> Iterator[bool]:
     if threading.current_thread() is not threading.main_thread():
         yield False
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    before = _signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # may raise, and has blocked then
+        _signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # may raise, and has blocked then
         yield signal.SIGINT not in before and callable(signal.getsignal(signal.SIGINT))
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def drop_sigint() -> bool:

@@ -193,7 +193,7 @@ def test_ctrl_c(place: Path, command: str) -> None:
         wait_for_library(work.pid, "nlme.so")
         time.sleep(1)
         os.killpg(work.pid, signal.SIGINT)
-        work.wait(timeout=60)
+        work.communicate(timeout=120)  # until those that it started have ended too
     except subprocess.TimeoutExpired:
         os.kill(work.pid, signal.SIGABRT)  # its last words are where every thread stands
         work.wait()

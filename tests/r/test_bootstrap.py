@@ -114,7 +114,7 @@ def test_r_keeps_no_model_of_a_refit(fit, ask_r, r):
     assert models() == before
 
 
-@pytest.mark.grid
+@pytest.mark.grid  # a cluster of the cells one process, several processes, and this
 @pytest.mark.filterwarnings("ignore")
 def test_under_dask_the_same_call_spreads_over_a_cluster(fit, one_process):
     distributed = pytest.importorskip("distributed")

@@ -38,7 +38,7 @@ def plain() -> Any:
     return rb.lme("y ~ x + h", _data(), "~ 1 | g")
 
 
-@pytest.mark.parametrize("name", graded(filter(".".__ne__, NAMES), NAMES[::3]))
+@pytest.mark.parametrize("name", graded([name for name in NAMES if name != "."], NAMES[::3]))
 def test_a_covariate_of_any_name(name: str, plain: Any, tmp_path: Path) -> None:
     fit = rb.lme(f"y ~ {quoted(name)} + h", _data().rename(columns={"x": name}), "~ 1 | g")
     assert fit.params.to_numpy() == pytest.approx(plain.params.to_numpy())

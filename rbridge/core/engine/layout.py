@@ -5,13 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
 
 from ...errors import InformationError
-from ..arrays import Array, group_starts
+from ..arrays import Array, group_starts, leaving
 from ..snapshot import CorStruct, FitSnapshot, VarFunc
 from .correlation import is_markov
 from .covariance import Rows
@@ -184,8 +184,7 @@ def _keep_freed_memory() -> None:
     np.empty(_LARGEST_BLOCK, dtype=np.uint8)
 
 
-# By identity, while they live. When one goes no Python may run: Ctrl-C would be lost.
-_KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}
+_KEPT: dict[int, tuple[weakref.ref[FitSnapshot], Layout]] = {}  # by identity, while they live
 
 
 def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
@@ -211,8 +210,7 @@ def layout(snapshot: FitSnapshot, *, response: bool = True) -> Layout:
 
 
 def _keep(snapshot: FitSnapshot, found: Layout) -> None:
-    key = id(snapshot)
-    _KEPT[key] = weakref.ref(snapshot, partial(_KEPT.pop, key)), found
+    _KEPT[id(snapshot)] = leaving(_KEPT, snapshot), found
 
 
 def keep_for(snapshot: FitSnapshot, known: FitSnapshot) -> FitSnapshot:

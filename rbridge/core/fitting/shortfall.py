@@ -17,7 +17,8 @@ from .newton import RADIUS, trust_step
 from .surface import Surface
 
 SHORT = 0.01  # of the log-likelihood: beyond it, a fit is no maximum
-_FAR = 1e-3  # smallest eigenvalue of columns scaled to 1: a covariate is far from its zero
+_FAR = 0.05  # of a column, less than which is not also in those before: a covariate far from zero
+_REPEATED = 1e-10  # of a column, less than which is rounding: it is one of those before
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def visible_rise(snapshot: FitSnapshot) -> float:
 
     Newton's first step tells, of one pass over the data: near the optimum it promises half the
     square of the way in standard errors. Only where that is more than :data:`SHORT` the search
-    goes there.
+    goes there, as far as it comes.
 
     Raises
     ------
@@ -92,11 +93,10 @@ def visible_rise(snapshot: FitSnapshot) -> float:
 
 def _orthonormal(level: RandomLevel) -> RandomLevel:
     """The same effects about the middle of a far covariate, where one step sees the whole ridge."""
-    q, size = len(level.names), np.sqrt(np.einsum("ij,ij->j", level.Z, level.Z))
-    free = len(tau_basis(level)[0]) == q * (q + 1) // 2
-    scaled = level.Z / np.where(size > 0, size, 1)
-    if not free or np.linalg.eigvalsh(scaled.T @ scaled)[0] > _FAR:
+    q, size = len(level.names), np.linalg.norm(level.Z, axis=0)
+    Q, R = np.linalg.qr(level.Z / np.where(size > 0, size, 1))
+    own = np.abs(np.diagonal(R)).min(initial=1)
+    if len(tau_basis(level)[0]) < q * (q + 1) // 2 or not _REPEATED < own < _FAR:
         return level
-    Q, R = np.linalg.qr(level.Z)
-    unit = np.sqrt(len(Q))
-    return replace(level, Z=Q * unit, D=R @ level.D @ R.T / unit**2)
+    root = R * size / np.sqrt(len(Q))
+    return replace(level, Z=Q * np.sqrt(len(Q)), D=root @ level.D @ root.T)
