@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from ..core.fitting.shortfall import SHORT
 from ..core.nesting import Boundary, boundary, mixture_p, same_restricted, same_span
 from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
@@ -103,7 +104,7 @@ def _test(one: Fit, two: Fit, label: str) -> dict[str, Any]:
     test = {"Test": label, "L.Ratio": ratio}
     if large.llf < small.llf - 1e-6:
         why = "no correction: the larger model has the lower likelihood"
-        return {**test, "mixture": why, "note": LOWER}
+        return {**test, "mixture": why, "note": _joined(LOWER, *below_optimum(small, large))}
     found = boundary(small.snapshot, large.snapshot, abs(df))
     if found.df:
         test["p_boundary"] = float(mixture_p(ratio, found.df))
@@ -113,9 +114,20 @@ def _test(one: Fit, two: Fit, label: str) -> dict[str, Any]:
 
 def _note(small: Fit, large: Fit, found: Boundary) -> str:
     """What makes the p-value doubtful."""
-    if not found.nested:
-        return NOT_NESTED
-    return FIXED_BY_ML if len(small.params) < len(large.params) else ""
+    fixed = FIXED_BY_ML if len(small.params) < len(large.params) else ""
+    return _joined(*below_optimum(small, large), fixed if found.nested else NOT_NESTED)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def below_optimum(small: Fit, large: Fit) -> Iterator[str]:
+    """Fits that are no maximum, of which the ratio says nothing."""
+    for name, fit in (("smaller", small), ("larger", large)):
+        if fit.visible_rise > SHORT:
+            height = f"the log-likelihood of the {name} model can be {fit.visible_rise:.2g} higher"
+            yield f"{height}: fit it with engine='pinned'"
 
 
 def _comparable(one: FitSnapshot, two: FitSnapshot) -> None:

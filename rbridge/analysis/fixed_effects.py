@@ -36,8 +36,7 @@ def inference_of(
     """How the fixed effects of a fit are tested; :func:`fixed_effects` explains the arguments."""
     codes = None if cluster is None else _cluster_codes(fit, cluster)
     return inference(
-        fit.snapshot,
-        fit.forms,
+        *fit.near,
         ddf,  # type: ignore[arg-type]
         information=information,  # type: ignore[arg-type]
         kr=kr,  # type: ignore[arg-type]

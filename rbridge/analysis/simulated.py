@@ -12,14 +12,14 @@ from scipy import special
 
 from ..core.nesting import Boundary, boundary, mixture_p
 from ..core.simulate import generator, process
-from ..errors import DataError, SpecError
+from ..errors import DataError, RWarning, SpecError, warn
 from ..fit.components import Fit
 from ..many.bootstrap import Replicate, engine_of
 from ..many.likelihood_ratio import likelihood_ratios
 from ..many.progress import Progress
 from ..show.report import Report, Reported
 from ..show.result_frame import ResultFrame
-from .compare import compare
+from .compare import below_optimum, compare
 from .summary import asked
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def simulated_lrt(
     """
     _check_count(n)
     compare(fit0, fit1)  # refuses what does not compare
+    for text in below_optimum(fit0, fit1):
+        warn(text, RWarning)
     df = fit1.df_model - fit0.df_model
     if df <= 0:
         raise SpecError("the second fit must have more parameters: simulated_lrt(smaller, larger)")

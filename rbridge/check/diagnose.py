@@ -74,16 +74,17 @@ class Diagnosis(Reported):
 
 def diagnose(fit: Fit) -> Diagnosis:
     """Look at everything that makes standard errors of variance components doubtful."""
-    snapshot = fit.snapshot
-    short = list(stopped_short(fit))
+    snapshot, (near, forms) = fit.snapshot, fit.near
+    short, edge = list(stopped_short(fit)), list(_boundary(near))
+    outside = edge and fit.visible_rise < FAR_STEP**2 / 4  # a step from the edge leads there
     findings = [
         *_convergence(fit),
         *_degrees_of_freedom(snapshot),
-        *(short or _boundary(snapshot)),  # elsewhere than at the optimum, a zero says nothing
+        *(short or edge),  # elsewhere than at the optimum, a zero says nothing
         *_within_group_boundary(fit),
         *_collinearity(fit),
-        *_identification(fit.forms),
-        *(() if short else _gradient(fit)),
+        *_identification(forms),
+        *(() if short or outside else _gradient(fit)),
         *_moving_weights(fit),
         *_apvar(fit),
     ]

@@ -13,8 +13,9 @@ from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
 from ..core.fitting.shortfall import visible_rise
+from ..core.orthonormal import by_orthonormal
 from ..core.parameters import coefficient_names, theta
-from ..core.snapshot import ApVar, ApVarUnavailable
+from ..core.snapshot import ApVar, ApVarUnavailable, FitSnapshot
 from ..errors import InformationError, RWarning, warn
 from ..options import one_of
 from .lmeinfo import LmeInfo
@@ -96,6 +97,12 @@ class Fit(FittedModel):
     def forms(self) -> Forms:
         """What one pass over the data gives: every kind of information is made of it."""
         return contract(self.snapshot)
+
+    @cached_property
+    def near(self) -> tuple[FitSnapshot, Forms]:
+        """Snapshot and forms for what depends on V alone, not on how D is written."""
+        near = by_orthonormal(self.snapshot)
+        return near, self.forms if near is self.snapshot else contract(near)
 
     def fisher_info(self, kind: str = "expected") -> pd.DataFrame:
         """Fisher information of the variance components, computed here and exactly.

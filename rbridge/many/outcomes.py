@@ -149,7 +149,7 @@ def rows_of(
 
 
 def _scaled(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    unit = np.sqrt(np.einsum("kii->ki", information))
     with np.errstate(all="ignore"):
+        unit = np.sqrt(np.einsum("kii->ki", information))
         scaled = information / (unit[:, :, None] * unit[:, None, :])
     return np.where(np.isfinite(scaled), scaled, 0.0)

@@ -77,6 +77,7 @@ CALLS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:groups without all coefficients")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_warning_points_at_the_users_line(call):
     """Python shows one of a line once: were it a line of the package, the next would be lost."""

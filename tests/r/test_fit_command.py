@@ -29,7 +29,7 @@ def test_the_command_says_what_the_package_says() -> None:
     for title, frame in frames.items():
         assert tables[title]["caption"] == frame.attrs["caption"]
         for row, (_, expected) in zip(tables[title]["rows"], frame.iterrows(), strict=True):
-            numbers = [name for name in frame if frame[name].dtype != object]
+            numbers = list(frame.select_dtypes("number"))
             np.testing.assert_allclose(
                 [row[name] for name in numbers], expected[numbers].astype(float), rtol=1e-9
             )

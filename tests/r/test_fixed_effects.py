@@ -158,3 +158,22 @@ def test_tests_are_nlmes_own(trial: Any) -> None:
 
 def _vector(row: Any) -> str:
     return f"c({', '.join(map(str, row))})"
+
+
+@pytest.mark.parametrize("engine", ["pinned", "native"])
+@pytest.mark.parametrize("away", [0, 2010, 1e4])
+def test_slopes_of_years_have_the_degrees_of_freedom_of_balanced_data(
+    engine: str, away: float, r: Any
+) -> None:
+    """14 subjects in two arms: the difference of their mean slopes has 12, wherever time is 0."""
+    rng = np.random.default_rng(5)
+    s, year = np.repeat(np.arange(14), 8), np.tile(np.linspace(-10, 10, 8), 14)
+    b = rng.normal(size=(14, 2))[s]
+    frame = pd.DataFrame({"s": s, "arm": np.array(["a", "b"])[s % 2], "year": year + away})
+    frame["y"] = b[:, 0] + (0.15 * b[:, 1] + 0.08) * year + 0.7 * rng.normal(size=len(s))
+    fit = rb.lme("y ~ year * arm", frame, "~ year | s", engine=engine)
+    slopes = ["year", "year:armb"]
+    for ddf in ("kenward-roger", "satterthwaite"):
+        np.testing.assert_allclose(fit.fixed_effects(ddf).df[slopes], 12, rtol=1e-3)
+    assert fit.predict(interval="confidence").notna().all(axis=None)
+    assert fit.diagnose().regular

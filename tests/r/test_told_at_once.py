@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import rbridge as rb
-from rbridge.errors import ConvergenceWarning
+from rbridge.errors import ConvergenceWarning, RWarning
 
 SHORT = "nlme stopped before the optimum"
 
@@ -46,6 +46,34 @@ def test_each_of_many_says_it_in_its_row(orthodont: pd.DataFrame, r: Any) -> Non
     below = short.llf < best.llf - 0.01
     assert below.any() and short.warnings.str.contains(SHORT).tolist() == below.tolist()
     assert (best.warnings == "").all()
+
+
+@pytest.mark.filterwarnings(f"ignore:{SHORT}")
+def test_a_comparison_with_what_is_no_maximum_says_so(orthodont: pd.DataFrame, r: Any) -> None:
+    far = orthodont.assign(age=orthodont.age + 300)
+    small, large = (rb.lme("distance ~ age", far, f"~ {what} | subject") for what in ("1", "age"))
+    best = rb.lme("distance ~ age", orthodont, "~ age | subject")
+    row = rb.compare(small, large).iloc[1]
+    told = f"the larger model can be {best.llf - large.llf:.2g} higher"
+    assert row["L.Ratio"] < 2 * (best.llf - small.llf) - 1 and told in row["note"]
+    with pytest.warns(RWarning, match=told):
+        rb.simulated_lrt(small, large, 2, engine="native", progress=False)
+    near = rb.lme("distance ~ age", orthodont, "~ 1 | subject")
+    assert rb.compare(near, best).iloc[1]["note"] == ""
+
+
+@pytest.mark.parametrize("seed", [14, 20, 24])
+def test_variances_of_zero_are_an_optimum(seed: int, r: Any) -> None:
+    """No scatter between groups but of chance: the likelihood is that of the model without them."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"g": np.repeat(range(8), 6), "x": np.tile(np.arange(6.0), 8)})
+    frame["y"] = 1 + 0.2 * frame.x + rng.normal(size=48)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        fits = [rb.lme("y ~ x", frame, f"~ {what} | g", engine="native") for what in ("x", "1")]
+    for fit in fits:
+        assert fit.llf == pytest.approx(rb.gls("y ~ x", frame).llf, abs=1e-9)
+        assert "gradient" not in {finding.code for finding in fit.diagnose()}
 
 
 def test_an_effect_that_repeats_another_adds_nothing(orthodont: pd.DataFrame, r: Any) -> None:

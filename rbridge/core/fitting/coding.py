@@ -144,7 +144,7 @@ class Coding:
         """What the square of each factor's element adds to θ, (n_phi, n_tau)."""
         out = np.zeros((self.n_phi, self.n_tau))
         for f, at in zip(self.factors, self._pd):
-            out[at, at] = sigma_sq * np.einsum("ekk->ek", f.Q)
+            out[at, at] = sigma_sq * np.einsum("ekk->ke", f.Q)
         return out
 
 

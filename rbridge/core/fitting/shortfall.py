@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import InformationError
 from ..engine.contractions import contract
 from ..information import information_from
-from ..parameters import tau_basis, theta
-from ..snapshot import FitSnapshot, RandomLevel
+from ..orthonormal import by_orthonormal
+from ..parameters import theta
+from ..snapshot import FitSnapshot
 from .centring import Centred
 from .maximum import ascend, free_of_scale, maximise
 from .newton import RADIUS, trust_step
 from .surface import Surface
 
 SHORT = 0.01  # of the log-likelihood: beyond it, a fit is no maximum
-_FAR = 0.05  # of a column, less than which is not also in those before: a covariate far from zero
-_REPEATED = 1e-10  # of a column, less than which is rounding: it is one of those before
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def visible_rise(snapshot: FitSnapshot) -> float:
     InformationError
         The estimates are not inside the model.
     """
-    near = replace(snapshot, levels=tuple(map(_orthonormal, snapshot.levels)))
+    near = by_orthonormal(snapshot)
     centred = Centred.of(near)
     surface = Surface(centred.snapshot)
     if not surface.coding.n_phi:
@@ -89,14 +88,3 @@ def visible_rise(snapshot: FitSnapshot) -> float:
         if rise > SHORT:
             rise = ascend(surface, start)[0].log_lik - point.log_lik
     return rise if np.isfinite(rise) else 0.0
-
-
-def _orthonormal(level: RandomLevel) -> RandomLevel:
-    """The same effects about the middle of a far covariate, where one step sees the whole ridge."""
-    q, size = len(level.names), np.linalg.norm(level.Z, axis=0)
-    Q, R = np.linalg.qr(level.Z / np.where(size > 0, size, 1))
-    own = np.abs(np.diagonal(R)).min(initial=1)
-    if len(tau_basis(level)[0]) < q * (q + 1) // 2 or not _REPEATED < own < _FAR:
-        return level
-    root = R * size / np.sqrt(len(Q))
-    return replace(level, Z=Q * np.sqrt(len(Q)), D=root @ level.D @ root.T)
