@@ -142,3 +142,22 @@ def test_a_search_that_found_no_optimum_is_not_held(r: Any) -> None:
     if not native.converged:
         told = f"the search here {SHORT[5:]}, the log-likelihood can be"
         assert told in str(native.diagnose()) and "nlme stopped" not in str(native.diagnose())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [0, 2, 14])
+def test_the_highest_of_several_maxima_counts_also_at_a_kink(seed: int, r: Any) -> None:
+    """corLin: its likelihood has kinks, at which no slope tells that the search is done."""
+    rng = np.random.default_rng(seed)
+    g, k = np.repeat(np.arange(7), 6), np.tile(np.arange(6), 7)
+    e = np.zeros(42)
+    for i in range(42):
+        e[i] = (0 if i % 6 == 0 else 0.8 * e[i - 1]) + 0.6 * rng.normal()
+    t = k + rng.uniform(0, 0.3, 42)
+    kept = rng.random(42) > 0.15
+    frame = pd.DataFrame({"g": g, "t": t, "k": k, "y": 1 + 0.2 * t + e})[kept]
+    nlme, pinned, native = (
+        rb.gls("y ~ k", frame, correlation="corLin(form = ~ t | g)", engine=engine)
+        for engine in ("nlme", "pinned", "native")
+    )
+    assert native.llf > nlme.llf - 1e-5 and pinned.llf > nlme.llf - 1e-5

@@ -22,6 +22,7 @@ _TOO_SMALL = (
     "σ² is {:.0e} where the variance covariate is 1 (varPower) or 0 (varExp), which is too far "
     "from the data: divide the covariate by its mean, or subtract it"
 )
+_SAME = 1e-6  # of the log-likelihood, within which a search that converged is preferred
 ROUNDED = 1e-14  # of an information, of which less is left by rounding alone
 _OUTSIDE = "the estimates are not inside the model: no likelihood to climb"
 
@@ -107,7 +108,8 @@ def climbed(snapshot: FitSnapshot) -> Maximum:
             reason = error
     if not found:
         raise reason
-    best = max(found, key=lambda f: (f[1], f[0].log_lik))
+    highest = max(point.log_lik for point, _ in found)
+    best = max(found, key=lambda f: (f[0].log_lik > highest - _SAME, f[1], f[0].log_lik))
     return _maximum(snapshot, centred, surface, *best)
 
 
