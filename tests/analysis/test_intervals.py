@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import rbridge as rb
 from rbridge.analysis.intervals import METHODS
 from rbridge.core.intervals import nlme as core_intervals
 from rbridge.core.intervals.resampling import bootstrap_intervals
+from rbridge.core.intervals.satterthwaite import satterthwaite as chi_square_interval
 from rbridge.errors import SpecError
 from rbridge.results import LmeResults
 from tests.support import designs, oneway, references
@@ -122,3 +124,16 @@ def test_refusals() -> None:
             ONE.intervals(**options)
     assert ONE.intervals(methods="wald").equals(ONE.intervals(methods=["wald"]))
     assert "nlme" in METHODS
+
+
+@pytest.mark.parametrize("df", [1e-9, 1e-3, 0.05, 1.0, 30.0])
+def test_a_satterthwaite_interval_has_its_estimate_inside(df: float) -> None:
+    (lower,), (upper,) = chi_square_interval([2.0], [2 * 2.0**2 / df])
+    assert 0 <= lower <= 2 <= upper
+    if df >= 1:
+        q = stats.chi2(df).ppf([0.975, 0.025])
+        np.testing.assert_allclose([lower, upper], df * 2 / q)
+
+
+def test_a_satterthwaite_interval_without_a_variance_is_none() -> None:
+    assert np.isnan(chi_square_interval([2.0], [np.nan])).all()

@@ -29,7 +29,8 @@ def satterthwaite(
 
     Notes
     -----
-    df·x/χ²_{df}, df = 2x²/Var(x). Exact for σ² of a balanced design.
+    df·x/χ²_{df}, df = 2x²/Var(x). Exact for σ² of a balanced design. Of next to no df both limits
+    lead above the estimate: then every variance, 0 to ∞.
 
     References
     ----------
@@ -38,7 +39,8 @@ def satterthwaite(
     check_share(level)
     x = np.asarray(variances, float)
     df = 2 * x**2 / np.asarray(sampling, float)
-    with np.errstate(divide="ignore"):  # a tiny df has its quantile at zero and no upper limit
+    with np.errstate(divide="ignore", over="ignore"):  # a tiny df has its quantiles at zero
         lower = df * x / special.chdtri(df, (1 - level) / 2)
         upper = df * x / special.chdtri(df, (1 + level) / 2)
-    return lower, upper
+    beyond = lower > x
+    return np.where(beyond, 0.0, lower), np.where(beyond, np.inf, upper)
