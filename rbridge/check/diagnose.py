@@ -32,6 +32,7 @@ CAR1_START = 0.2  # nlme's, for corCAR1
 MOVED_FROM = 1e-4  # of φ, less than which is no way from a start
 FAR_STEP = 0.01  # standard errors between nlme's estimate and the optimum
 MOVED = 1e-3  # of the log-likelihood: how far one more update of fitted(.) may move it
+BELOW = "stopped before the optimum"
 _PINNED = "centre and scale the covariates, or let engine='pinned' hold nlme at the optimum"
 _TIGHTEN = "tighten control={'tolerance': 1e-9, 'msTol': 1e-10} or try {'opt': 'optim'}"
 _SINGULAR_OK = (
@@ -108,7 +109,7 @@ def stopped_short(fit: Fit) -> Iterator[Finding]:
     rise = fit.visible_rise
     if rise > SHORT:
         height = f"the log-likelihood can be {rise:.2g} higher"
-        text = f"{_searcher(fit)} stopped before the optimum, {height}: {_advice(fit)}"
+        text = f"{_searcher(fit)} {BELOW}, {height}: {_advice(fit)}"
         yield Finding("gradient", WARNING, rise, text)
 
 
@@ -317,7 +318,7 @@ def _gradient(fit: Fit) -> Iterator[Finding]:
     if len(far) and far[worst] > FAR_STEP:
         move = f"{forms.names[worst]} would move by {far[worst]:.2g} standard errors"
         advice = _advice(fit) if fit.engine == "native" else _TIGHTEN
-        text = f"{_searcher(fit)} stopped before the optimum: {move}; {advice}"
+        text = f"{_searcher(fit)} {BELOW}: {move}; {advice}"
         yield Finding("gradient", WARNING, float(far[worst]), text, (forms.names[worst],))
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InstallationError, RBridgeError, RWarning, SpecError, warn
+from ..check.diagnose import BELOW
+from ..errors import ConvergenceWarning, InstallationError, RBridgeError, RWarning, SpecError, warn
 from ..fit import engine as engines
 from ..fit.vcov import METHODS
 from ..frame.design import build_design, check_columns
@@ -166,7 +167,11 @@ def lme_many(
             keep=kept.append,
             least=_least(job),
         )
-    return _frame(job, [*kept.rows, *fresh])
+    rows = [*kept.rows, *fresh]
+    if below := sum(BELOW in row.warnings for row in rows):
+        told = f"{below} of {n} fits {BELOW}: the column 'warnings' says by how much"
+        warn(told, ConvergenceWarning)
+    return _frame(job, rows)
 
 
 def _together(engine: str, se: tuple[str, ...]) -> bool:
