@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ..core.fitting.shortfall import SHORT
 from ..core.nesting import Boundary, boundary, mixture_p, same_restricted, same_span
 from ..core.snapshot import FitSnapshot
 from ..errors import DataError, SpecError
@@ -125,9 +124,8 @@ def _joined(*notes: str) -> str:
 def below_optimum(small: Fit, large: Fit) -> Iterator[str]:
     """Fits that are no maximum, of which the ratio says nothing."""
     for name, fit in (("smaller", small), ("larger", large)):
-        if fit.visible_rise > SHORT:
-            height = f"the log-likelihood of the {name} model can be {fit.visible_rise:.2g} higher"
-            yield f"{height}: fit it with engine='pinned'"
+        if below := fit.below_maximum():
+            yield f"the fit of the {name} model stands {below}: use engine='pinned'"
 
 
 def _comparable(one: FitSnapshot, two: FitSnapshot) -> None:

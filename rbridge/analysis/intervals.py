@@ -57,7 +57,9 @@ class _Request:
     def doubt(self, method: str) -> str:
         """Why no interval by this method can be trusted; empty where nothing is known."""
         by_apvar = method == "nlme" or (method in BY_VCOV and self.vcov == "delta")
-        return self.fit.apvar_doubt() if by_apvar else ""
+        below = self.fit.below_maximum()
+        told = f"the fit stands {below}" if below else ""
+        return "; ".join(filter(None, (told, self.fit.apvar_doubt() if by_apvar else "")))
 
     @cached_property
     def replicates(self) -> Array:

@@ -12,7 +12,7 @@ from ..core import delta, information
 from ..core.delta import APVAR_ERROR
 from ..core.engine.contractions import contract
 from ..core.engine.forms import Forms
-from ..core.fitting.shortfall import visible_rise
+from ..core.fitting.shortfall import SHORT, visible_rise
 from ..core.orthonormal import by_orthonormal
 from ..core.parameters import coefficient_names, theta
 from ..core.snapshot import ApVar, ApVarUnavailable, FitSnapshot
@@ -83,6 +83,11 @@ class Fit(FittedModel):
             return visible_rise(self.snapshot)
         except InformationError:
             return 0.0
+
+    def below_maximum(self) -> str:
+        """How far the fit stands below its maximum, where that is visible; else empty."""
+        rise = self.visible_rise
+        return f"{rise:.2g} below the maximum of its log-likelihood" if rise > SHORT else ""
 
     def apvar_doubt(self) -> str:
         """Why what is made of nlme's apVar is wrong here; empty where it is not."""

@@ -12,6 +12,7 @@ from scipy import stats
 import rbridge as rb
 from rbridge.results import LmeResults
 from tests.support import designs
+from tests.support.fits import as_at_maximum
 
 LEVEL = designs.level(designs.OUTER, designs.Z1, designs.D1)
 
@@ -19,9 +20,7 @@ LEVEL = designs.level(designs.OUTER, designs.Z1, designs.D1)
 def fit(log_lik: float, X: Any = designs.X, method: str = "ML", **more: Any) -> LmeResults:
     cor = designs.CORRELATIONS[more["cor"]] if "cor" in more else None
     made = designs.fit(X, designs.Y, more.get("levels", (LEVEL,)), cor, method=method)
-    found = LmeResults(replace(made, log_lik=log_lik))
-    found.__dict__["visible_rise"] = 0.0  # as at the maximum, wherever these estimates lie
-    return found
+    return as_at_maximum(LmeResults(replace(made, log_lik=log_lik)))
 
 
 def second_row(*fits: LmeResults) -> pd.Series:

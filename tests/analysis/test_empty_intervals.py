@@ -9,6 +9,7 @@ import pytest
 
 from rbridge.results import LmeResults
 from tests.support import oneway
+from tests.support.fits import as_at_maximum
 
 LABEL = "Tau.g.var((Intercept))"
 
@@ -17,7 +18,7 @@ def fit(tau: float) -> LmeResults:
     """One-way data at a given estimate of the variance of the groups."""
     snapshot = oneway.simulated(15, 4, 0.7, seed=5).snapshot()
     level = replace(snapshot.levels[0], D=np.array([[tau]]))
-    return LmeResults(replace(snapshot, levels=(level,)))
+    return as_at_maximum(LmeResults(replace(snapshot, levels=(level,))))
 
 
 def notes(tau: float) -> dict[str, str]:

@@ -56,10 +56,11 @@ def test_a_comparison_with_what_is_no_maximum_says_so(orthodont: pd.DataFrame, r
     small, large = (rb.lme("distance ~ age", far, f"~ {what} | subject") for what in ("1", "age"))
     best = rb.lme("distance ~ age", orthodont, "~ age | subject")
     row = rb.compare(small, large).iloc[1]
-    told = f"the larger model can be {best.llf - large.llf:.2g} higher"
+    told = f"the larger model stands {best.llf - large.llf:.2g} below the maximum"
     assert row["L.Ratio"] < 2 * (best.llf - small.llf) - 1 and told in row["note"]
     with pytest.warns(RWarning, match=told):
         rb.simulated_lrt(small, large, 2, engine="native", progress=False)
+    assert large.intervals(methods=["profile"]).note.str.contains("the fit stands").all()
     near = rb.lme("distance ~ age", orthodont, "~ 1 | subject")
     assert rb.compare(near, best).iloc[1]["note"] == ""
 

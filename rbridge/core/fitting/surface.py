@@ -166,6 +166,8 @@ def at_best_scale(forms: Forms, n_tau: int) -> tuple[Forms, float]:
     """
     free = forms.n - forms.p if forms.method == "REML" else forms.n
     c = forms.quad / free
+    if not c > 0:
+        raise InformationError("nothing is left of the response: σ² is zero")
     w = np.ones(len(forms.names))
     w[:n_tau] = w[-1] = 1 / c  # ∂V/∂θ stays for these, and grows by c for the rest
     ww = np.outer(w, w)
