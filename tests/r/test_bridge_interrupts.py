@@ -191,13 +191,15 @@ def test_no_ctrl_c_is_the_last_that_is_heard(taken_by):
             while time.sleep(random.uniform(0, 0.0005)) is None:
                 os.kill(os.getpid(), signal.SIGINT)
         threading.Thread(target=send, daemon=True).start()
+        def hold_again_and_again():
+            global waited_for
+            patience, waited_for = time.monotonic() + 10, True
+            while time.monotonic() < patience:
+                with sigint_held(): pass
+            sys.exit("unheard")
         for _ in range(500):
-            patience = time.monotonic() + 10
             try:
-                waited_for = True
-                while time.monotonic() < patience:
-                    with sigint_held(): pass
-                sys.exit("unheard")
+                hold_again_and_again()
             except KeyboardInterrupt:
                 pass
             if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
