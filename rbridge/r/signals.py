@@ -38,9 +38,7 @@ def sigint_held() -> Iterator[bool]:
         return
     before = _signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        _signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # may raise, and has blocked then
+        _signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # blocks, and then may raise
         yield signal.SIGINT not in before and callable(signal.getsignal(signal.SIGINT))
     finally:
         _signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -16,6 +16,7 @@ from rbridge.errors import SpecError
 from rbridge.model.spec import gls_spec
 from rbridge.results import LmeResults
 from tests.support import designs, oneway
+from tests.support.fits import as_at_maximum
 
 CRITICAL = stats.chi2.ppf(0.95, 1)
 SIGMA_SQ = 1.1
@@ -23,7 +24,8 @@ SIGMA_SQ = 1.1
 
 def one_variance(true_tau: float) -> tuple[oneway.OneWay, LmeResults]:
     data = oneway.simulated(15, 4, true_tau, seed=5)
-    return data, LmeResults(replace(data.snapshot(), fixed_sigma=True, sigma=np.sqrt(SIGMA_SQ)))
+    made = replace(data.snapshot(), fixed_sigma=True, sigma=np.sqrt(SIGMA_SQ))
+    return data, as_at_maximum(LmeResults(made))
 
 
 @pytest.mark.parametrize("how", ["profile", "intervals"])
