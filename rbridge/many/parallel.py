@@ -16,7 +16,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
@@ -85,7 +84,9 @@ def collect(
     """
     done: list[Result] = []
     failed = 0
-    with reporting(progress, n, what) as report, _no_word_of_lost_calls():
+    futures = logging.getLogger("concurrent.futures")
+    futures.addFilter(_not_of_loky)
+    with reporting(progress, n, what) as report:
         try:
             for batch in _rounds(task, n, n_jobs, least):
                 done += batch
@@ -96,23 +97,14 @@ def collect(
             why = "interrupted" if isinstance(error, KeyboardInterrupt) else "a worker process died"
             text = f"{why} after {len(done)} of {n} {what}: these are kept"
             warn(text, RWarning)
-            return done, True
+            return done, True  # loky's threads may still be at their last words
+    futures.removeFilter(_not_of_loky)
     return done, False
 
 
-@contextmanager
-def _no_word_of_lost_calls() -> Iterator[None]:
-    """loky's threads log a traceback of each call that an interrupt takes from their hands."""
-    logger = logging.getLogger("concurrent.futures")
-
-    def others(record: logging.LogRecord) -> bool:
-        return "loky" not in record.pathname
-
-    logger.addFilter(others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(others)
+def _not_of_loky(record: logging.LogRecord) -> bool:
+    """Its threads log a traceback of each call that an interrupt takes from their hands."""
+    return "loky" not in record.pathname
 
 
 def _rounds(

@@ -133,3 +133,16 @@ def test_lost_calls_are_lost_without_a_word(caplog):
     assert lost.cancelled() and caplog.text == ""
     collect(task, 3, n_jobs=None, progress=lambda *_: other.cancel(), what="squares")
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_loky_says_after_ctrl_c_is_lost_too(caplog):
+    lost = pytest.importorskip("joblib.externals.loky._base").Future()
+    lost.add_done_callback(lambda _: 1 / 0)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.warns(RWarning, match="interrupted"):
+        collect(task, 3, n_jobs=None, progress=interrupt, what="squares")
+    lost.cancel()  # by a thread that ends later
+    assert lost.cancelled() and caplog.text == ""
