@@ -80,7 +80,7 @@ class Fit(FittedModel):
         0 where there is no likelihood to climb; at the optimum, what rounding leaves.
         """
         try:
-            return visible_rise(self.snapshot)
+            return visible_rise(self._near)
         except InformationError:
             return 0.0
 
@@ -106,8 +106,12 @@ class Fit(FittedModel):
     @cached_property
     def near(self) -> tuple[FitSnapshot, Forms]:
         """Snapshot and forms for what depends on V alone, not on how D is written."""
-        near = by_orthonormal(self.snapshot)
+        near = self._near
         return near, self.forms if near is self.snapshot else contract(near)
+
+    @cached_property
+    def _near(self) -> FitSnapshot:
+        return by_orthonormal(self.snapshot)
 
     def fisher_info(self, kind: str = "expected") -> pd.DataFrame:
         """Fisher information of the variance components, computed here and exactly.

@@ -9,7 +9,6 @@ import numpy as np
 from ...errors import InformationError
 from ..engine.contractions import contract
 from ..information import information_from
-from ..orthonormal import by_orthonormal
 from ..parameters import theta
 from ..snapshot import FitSnapshot
 from .centring import Centred
@@ -68,18 +67,22 @@ def visible_rise(snapshot: FitSnapshot) -> float:
     square of the way in standard errors. Only where that is more than :data:`SHORT` the search
     goes there, as far as it comes.
 
+    Parameters
+    ----------
+    snapshot : FitSnapshot
+        By :func:`~rbridge.core.orthonormal.by_orthonormal`, where one step sees the whole ridge.
+
     Raises
     ------
     InformationError
         The estimates are not inside the model.
     """
-    near = by_orthonormal(snapshot)
-    centred = Centred.of(near)
+    centred = Centred.of(snapshot)
     surface = Surface(centred.snapshot)
     if not surface.coding.n_phi:
         return 0.0
     with np.errstate(all="ignore"):  # of structures that the data tell nothing about
-        start = surface.psi(centred.there(theta(near).values))
+        start = surface.psi(centred.there(theta(snapshot).values))
         point = surface.at(start, profiled=True)
         if point is None:
             raise InformationError("there is no likelihood at the estimates")
